@@ -1,0 +1,2 @@
+//! The spec of the circuit breaker, a module a step.
+mod steps;

@@ -1,0 +1,107 @@
+//! Step 2: an open breaker rejects at once, without running the operation, and says when to come
+//! back. A fallback takes the place of a rejected call.
+
+use std::cell::Cell;
+
+use circuit_breaker::{CallError, Config, Rejected, State};
+use tokio::time::{Instant, sleep};
+
+use super::{SECOND, breaker, fail, streak_only, tripped, wait};
+
+#[tokio::test(start_paused = true)]
+async fn open_rejects_without_running_the_operation() {
+    let breaker = tripped(Config::default());
+    let runs = Cell::new(0);
+
+    for _ in 0..100 {
+        let operation = || async {
+            runs.set(runs.get() + 1);
+            Ok::<_, &str>("fine")
+        };
+        let result = breaker.call(operation).await;
+        assert!(matches!(result, Err(CallError::Rejected(_))), "got {result:?} while open");
+    }
+
+    assert_eq!(runs.get(), 0, "an open breaker spares the dependency: the operation is not run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_says_when_to_try_again() {
+    let breaker = tripped(Config { open_for: 30 * SECOND, ..Config::default() });
+
+    wait(12 * SECOND).await;
+
+    assert_eq!(
+        breaker.try_acquire().unwrap_err(),
+        Rejected::Open { retry_after: 18 * SECOND },
+        "30 s of open time less the 12 s that have passed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_returns_what_the_operation_returns() {
+    let breaker = breaker(Config::default());
+
+    let value = breaker.call(|| async { Ok::<_, &str>(42) }).await;
+    let error = breaker.call(|| async { Err::<i32, _>("503") }).await;
+
+    assert_eq!(value, Ok(42), "the value passes through");
+    assert_eq!(error, Err(CallError::Operation("503")), "and so does the operation's own error");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_operation_counts_as_a_failure() {
+    let breaker = breaker(streak_only());
+
+    for _ in 0..5 {
+        breaker.call(|| async { Err::<(), _>("503") }).await.unwrap_err();
+    }
+
+    assert_eq!(breaker.state(), State::Open, "five calls returned an error, one after the other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_run_side_by_side() {
+    let breaker = breaker(Config::default());
+    let begun = Instant::now();
+    let call = || {
+        breaker.call(|| async {
+            sleep(SECOND).await;
+            Ok::<_, &str>(())
+        })
+    };
+
+    let (one, two, three) = tokio::join!(call(), call(), call());
+
+    assert_eq!((one, two, three), (Ok(()), Ok(()), Ok(())), "all three calls succeed");
+    assert_eq!(
+        begun.elapsed(),
+        SECOND,
+        "three calls of a second each take a second: no lock is held while an operation runs"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_takes_the_place_of_a_rejected_call() {
+    let breaker = tripped(Config::default());
+    let fallback = |rejected| format!("queued, because: {rejected}");
+
+    let answer = breaker.call_or_else(|| async { Err::<String, _>("503") }, fallback).await;
+
+    let expected = "queued, because: circuit breaker is open: use a fallback, or try again in 30s";
+    assert_eq!(answer, Ok(expected.to_owned()), "the fallback is told why, and its value is used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_does_not_hide_a_failed_operation() {
+    let breaker = breaker(streak_only());
+    fail(&breaker, 3);
+
+    let answer = breaker.call_or_else(|| async { Err("503") }, |_| "queued").await;
+
+    assert_eq!(
+        answer,
+        Err("503"),
+        "the operation ran and may have had an effect: only a call that was not made is replaced"
+    );
+}

@@ -1,0 +1,129 @@
+//! Step 4: too large a share of failures among the last calls opens the breaker as well.
+
+use circuit_breaker::{Config, State};
+
+use super::{breaker, fail, rate_only, succeed};
+
+#[tokio::test(start_paused = true)]
+async fn it_opens_when_the_failure_rate_reaches_the_threshold() {
+    let breaker = breaker(rate_only());
+
+    for _ in 0..4 {
+        fail(&breaker, 1);
+        succeed(&breaker, 1);
+    }
+    succeed(&breaker, 1);
+    assert_eq!(breaker.state(), State::Closed, "4 failures in 9 calls: too few of both");
+    fail(&breaker, 1);
+
+    assert_eq!(
+        breaker.state(),
+        State::Open,
+        "5 of the last 10 calls failed, and the threshold is half; never two of them in a row"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_no_rate_before_the_minimum_of_calls() {
+    let breaker = breaker(Config { min_calls: 10, ..rate_only() });
+
+    fail(&breaker, 9);
+    assert_eq!(
+        breaker.state(),
+        State::Closed,
+        "9 of 9 failed, but a rate over fewer than 10 calls says little"
+    );
+    fail(&breaker, 1);
+
+    assert_eq!(breaker.state(), State::Open, "with the tenth call there is a rate: 10 of 10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_leaves_the_window_no_longer_counts() {
+    let breaker = breaker(rate_only());
+    fail(&breaker, 4);
+    succeed(&breaker, 10);
+
+    fail(&breaker, 4);
+    assert_eq!(
+        breaker.state(),
+        State::Closed,
+        "4 of the last 10 calls failed; the 4 before them have left the window"
+    );
+    fail(&breaker, 1);
+
+    assert_eq!(breaker.state(), State::Open, "5 of the last 10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_healthy_past_does_not_hide_an_outage() {
+    let breaker = breaker(rate_only());
+    succeed(&breaker, 10_000);
+
+    let failures_to_open = (1..=10_000)
+        .find(|_| {
+            fail(&breaker, 1);
+            breaker.state() == State::Open
+        })
+        .expect("10,000 failures open it");
+
+    assert_eq!(
+        failures_to_open, 5,
+        "the rate is taken over the last 10 calls, so 5 failures are half of them; over all calls \
+         ever made, the outage would have to last as long as the health before it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_window_has_no_edges() {
+    let breaker = breaker(rate_only());
+    succeed(&breaker, 6);
+    fail(&breaker, 4);
+
+    fail(&breaker, 1);
+
+    assert_eq!(
+        breaker.state(),
+        State::Open,
+        "5 of the last 10 calls failed: calls 7 to 11. A window that is emptied after every 10 calls \
+         sees 4 failures before its edge and 1 behind it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_exact_at_the_threshold() {
+    for (failures, of, threshold) in [(5, 10, 0.5), (7, 25, 0.28), (14, 25, 0.56), (7, 50, 0.14)] {
+        let breaker = breaker(Config {
+            failure_rate_threshold: threshold,
+            window_size: of,
+            min_calls: of,
+            ..rate_only()
+        });
+        succeed(&breaker, of - failures);
+        fail(&breaker, failures - 1);
+        assert_eq!(breaker.state(), State::Closed, "only {} calls so far", of - 1);
+        fail(&breaker, 1);
+
+        assert_eq!(
+            breaker.state(),
+            State::Open,
+            "{failures} of {of} is {threshold}; in floats, {threshold} * {of} is {}",
+            threshold * of as f64
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_can_complete_the_rate() {
+    let breaker = breaker(rate_only());
+    fail(&breaker, 9);
+    assert_eq!(breaker.state(), State::Closed, "9 calls are too few");
+
+    succeed(&breaker, 1);
+
+    assert_eq!(
+        breaker.state(),
+        State::Open,
+        "9 of 10 calls failed: that the tenth succeeded makes the rate no better than 90 %"
+    );
+}
