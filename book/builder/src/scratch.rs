@@ -1,0 +1,68 @@
+//! A small workbook in a temporary folder, for tests.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+pub struct Scratch(TempDir);
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "book/book.toml",
+        "[book]\ntitle = \"T\"\n[build]\ncreate-missing = false\n[output.html]\ninput-404 = \"\"\n",
+    ),
+    ("book/src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n- [Two](two.md)\n- [Three]()\n"),
+    ("book/src/one.md", "# One\n\nSee [two](two.md#the-idea).\n\n## Trip\n\n## Fail fast\n"),
+    ("book/src/two.md", "# Two\n\n## The idea\n"),
+    (
+        "book/src/figures/outage.svg",
+        "<svg role=\"img\" viewBox=\"0 0 9 9\" data-command=\"cargo xtask lab breaker --seed 7\">\n\n\
+         <title>An outage</title>\n<desc>Calls stop for 30 s.</desc>\n\n<path d=\"M0 0\"/>\n</svg>\n",
+    ),
+    (
+        "exercises/02-breaker/exercise.toml",
+        "id = \"breaker\"\ntitle = \"The breaker\"\nchapter = \"one.md\"\n\
+         [[step]]\nid = \"trip\"\ntitle = \"Trip\"\nanchor = \"trip\"\nhints = []\n\
+         [[step]]\nid = \"fail-fast\"\ntitle = \"Fail | fast\"\nanchor = \"fail-fast\"\nhints = []\n",
+    ),
+    (
+        "exercises/02-breaker/tests/steps/step_1_trip.rs",
+        "#[test]\nfn failures_open_it() {}\n#[test]\nfn a_success_resets_the_streak() {}\n",
+    ),
+    (
+        "exercises/02-breaker/tests/steps/step_2_fail_fast.rs",
+        "#[tokio::test]\nasync fn open_rejects() {}\n",
+    ),
+    (
+        "solutions/02-breaker/src/lib.rs",
+        "// ANCHOR: trip\nfn trip() {}\n// ANCHOR_END: trip\n// ANCHOR: open_ended\nfn rest() {}\n",
+    ),
+    (
+        "solutions/02-breaker/mistakes/1-stale.patch",
+        "title: A stale result closes the breaker.\nwhy: It looks *harmless*.\nwhere: somelib 1.2\n\
+         caught-by: step_1_trip::failures_open_it\n---\n--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1 +1 @@\n-a\n+b\n",
+    ),
+];
+
+impl Scratch {
+    /// A sound book with an exercise of two steps, a figure and a mistake.
+    pub fn book() -> Self {
+        let scratch = Self(TempDir::new().expect("a temporary folder"));
+        for (path, text) in FILES {
+            scratch.write(path, text);
+        }
+        scratch
+    }
+
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.root().join(path);
+        let folder = path.parent().expect("a path below the root");
+        fs::create_dir_all(folder).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+}
