@@ -39,14 +39,15 @@ pub fn write(directory: &Path, open_for: Duration, seed: u64) -> anyhow::Result<
 }
 
 fn outage_chart([naive, reference]: [&Report; 2], open_for: Duration, seed: u64) -> String {
-    let line = |title: &str, points: &dyn Fn(&Report) -> Vec<(f64, f64)>| {
+    let panel = |title: &str, points: &dyn Fn(&Report) -> Vec<(f64, f64)>| {
         [naive, reference]
             .into_iter()
-            .fold(Panel::new(title), |panel, report| panel.line(report.name(), points(report)))
+            .zip(["without a breaker", "with the reference"])
+            .fold(Panel::new(title), |panel, (report, label)| panel.line(label, points(report)))
     };
     let states = reference.marks().iter().filter(|mark| mark.lane == LANE);
-    let strip = Panel::states("breaker of the reference", ["closed", "half-open", "open"])
-        .steps("reference", states.map(|mark| (mark.at, mark.label.as_str())));
+    let strip = Panel::states("state of the breaker", ["closed", "half-open", "open"])
+        .steps("with the reference", states.map(|mark| (mark.at, mark.label.as_str())));
     let recovery = |report| match outage::recovery(report) {
         Some(after) => format!("{} s after it", after.as_secs()),
         None => "not in this run".to_owned(),
@@ -74,10 +75,10 @@ fn outage_chart([naive, reference]: [&Report; 2], open_for: Duration, seed: u64)
     .description(&description)
     .command(&format!("cargo xtask lab circuit-breaker --seed {seed}"))
     .band(OUTAGE.start, OUTAGE.end, "dependency hangs")
-    .panel(line("goodput, requests/s", &|report| {
+    .panel(panel("goodput, requests/s", &|report| {
         report.per_second(|second| second.counts.good as f64)
     }))
-    .panel(line("calls reaching the dependency, 1/s", &|report| {
+    .panel(panel("calls reaching the dependency, 1/s", &|report| {
         report.calls_per_second(DEPENDENCY)
     }))
     .panel(strip)
@@ -97,20 +98,30 @@ fn states(report: &Report) -> String {
     for pair in states.windows(2) {
         *taken.entry((pair[0], pair[1])).or_default() += 1;
     }
-    // Where each arrow goes (a path), where its label stands, and what causes it.
+    // Where each arrow goes (a path), where its label stands and how it is anchored, and its cause.
     let arrows = [
-        (("closed", "open"), "M150 62 H330", (240, 50), "too many failures"),
-        (("open", "half-open"), "M385 90 C385 150 340 190 300 200", (378, 160), "open time over"),
-        (("half-open", "open"), "M270 178 C290 140 320 110 345 90", (222, 132), "a probe failed"),
+        (("closed", "open"), "M166 50 H393", (280, 40, "middle"), "too many failures"),
+        (
+            ("open", "half-open"),
+            "M450 78 C450 150 400 195 338 205",
+            (440, 172, "start"),
+            "open time over",
+        ),
+        (
+            ("half-open", "open"),
+            "M290 182 C310 130 350 95 400 79",
+            (312, 120, "end"),
+            "a probe failed",
+        ),
         (
             ("half-open", "closed"),
-            "M180 200 C130 190 95 150 95 90",
-            (40, 160),
-            "enough probes succeeded",
+            "M222 205 C160 195 110 150 110 79",
+            (14, 200, "start"),
+            "probes succeeded",
         ),
     ];
     let mut svg = String::from(
-        "<svg role=\"img\" viewBox=\"0 0 480 250\" aria-labelledby=\"breaker-states-title breaker-states-desc\" \
+        "<svg role=\"img\" viewBox=\"0 0 560 245\" aria-labelledby=\"breaker-states-title breaker-states-desc\" \
          data-command=\"cargo xtask lab circuit-breaker\">\n\
          <title id=\"breaker-states-title\">The states of the breaker in the run above</title>\n",
     );
@@ -127,7 +138,7 @@ fn states(report: &Report) -> String {
          markerHeight=\"7\" orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"currentColor\"/></marker></defs>\n\
          <g font-family=\"sans-serif\" font-size=\"15\" text-anchor=\"middle\" fill=\"currentColor\">\n",
     );
-    for (name, x, y) in [("closed", 95, 62), ("open", 385, 62), ("half-open", 240, 205)] {
+    for (name, x, y) in [("closed", 110, 50), ("open", 450, 50), ("half-open", 280, 210)] {
         let _ = writeln!(
             svg,
             "<rect x=\"{}\" y=\"{}\" width=\"110\" height=\"54\" rx=\"10\" fill=\"none\" \
@@ -138,13 +149,13 @@ fn states(report: &Report) -> String {
             y + 5,
         );
     }
-    for (pair, path, (x, y), why) in arrows {
+    for (pair, path, (x, y, anchor), why) in arrows {
         let Some(times) = taken.get(&pair) else { continue };
         let _ = writeln!(
             svg,
             "<path d=\"{path}\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" \
              marker-end=\"url(#breaker-states-head)\"/>\
-             <text x=\"{x}\" y=\"{y}\" font-size=\"12\">{why} ×{times}</text>"
+             <text x=\"{x}\" y=\"{y}\" font-size=\"14\" text-anchor=\"{anchor}\">{why} ×{times}</text>"
         );
     }
     svg.push_str("</g>\n</svg>\n");
