@@ -1,2 +1,96 @@
-//! A placeholder.
-fn main() {}
+//! The commands of the workbook: `cargo xtask verify`, `hint`, `lab`, `reset`, `solution`, `book`,
+//! and for maintainers `check`.
+//!
+//! Exit codes: 0 all is well; 1 something is unfinished (or `check` found something); 2 the command
+//! could not do its work, with the reason on standard error.
+
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "reports are a page of text: plain `+= &format!` reads best"
+)]
+
+mod book;
+mod cargo;
+mod check;
+mod checks;
+mod explain;
+mod files;
+mod hint;
+mod lab;
+mod output;
+mod process;
+mod progress;
+mod report;
+mod reset;
+mod solution;
+mod state;
+mod verify;
+mod view;
+mod watch;
+mod workbook;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workbook::Workbook;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The commands of the workbook",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the checks of the exercises and say what to do next
+    Verify(verify::Args),
+    /// Show the next hint of a step: one level more at each call
+    Hint(hint::Args),
+    /// Run an exercise's lab: the naive client, yours and the reference under the same storm
+    Lab(lab::Args),
+    /// Bring an exercise's starter back, after a backup of your code
+    Reset(reset::Args),
+    /// Show the reference solution of an exercise
+    Solution(solution::Args),
+    /// Build the book
+    Book(book::Args),
+    /// For maintainers: check that starters, solutions, mistakes, figures and book hold together
+    Check(check::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = process::end_children_on_ctrl_c().and_then(|()| run(cli.command));
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            // `{:#}` prints the chain of causes on one line, and never a backtrace.
+            output::err(&format!("{}: {error:#}", output::red("error")));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all is well; an error is for what could not be done at all.
+fn run(command: Command) -> Result<bool> {
+    let workbook = Workbook::find()?;
+    match command {
+        Command::Verify(args) => verify::run(&workbook, &args),
+        Command::Hint(args) => hint::run(&workbook, &args),
+        Command::Lab(args) => lab::run(&workbook, &args),
+        Command::Reset(args) => reset::run(&workbook, &args),
+        Command::Solution(args) => solution::run(&workbook, &args),
+        Command::Book(args) => book::run(&workbook, &args),
+        Command::Check(args) => check::run(&workbook, &args),
+    }
+}

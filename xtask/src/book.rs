@@ -1,0 +1,101 @@
+//! `cargo xtask book`: the figures from a run of the solutions, then the book around them.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::cargo;
+use crate::output;
+use crate::workbook::Workbook;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Open the book in the browser, at a page if you name one (`circuit-breaker#trip`)
+    #[arg(long, value_name = "PAGE#ANCHOR", num_args = 0..=1, default_missing_value = "")]
+    open: Option<String>,
+    /// Serve the book on this machine and rebuild it when a file changes
+    #[arg(long, conflicts_with = "open")]
+    serve: bool,
+}
+
+pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
+    draw_figures(workbook, &workbook.root.join("book").join("src").join("figures"))?;
+    let mut all = vec!["run", "--package", "book-builder", "--"];
+    match &args.open {
+        _ if args.serve => all.push("serve"),
+        None => all.push("build"),
+        Some(page) if page.is_empty() => all.extend(["build", "--open"]),
+        Some(page) => all.extend(["build", "--open", page]),
+    }
+    cargo::stream(workbook, &all)
+}
+
+/// Has every program that draws figures write them into `folder`.
+pub fn draw_figures(workbook: &Workbook, folder: &Path) -> Result<()> {
+    let folder =
+        folder.to_str().with_context(|| format!("{} is not valid Unicode", folder.display()))?;
+    for (package, binary) in drawing_binaries(workbook)? {
+        output::err(&format!("figures of {binary}"));
+        let args = [
+            "run",
+            "--release",
+            "--package",
+            &package,
+            "--bin",
+            &binary,
+            "--",
+            "--figures",
+            folder,
+        ];
+        if !cargo::stream(workbook, &args)? {
+            bail!("{binary} could not draw its figures: see its message above");
+        }
+    }
+    Ok(())
+}
+
+/// Package and binary of each lab, and of storm's cascade, as far as they exist.
+fn drawing_binaries(workbook: &Workbook) -> Result<Vec<(String, String)>> {
+    let mut command = cargo::cargo(workbook);
+    command.args(["metadata", "--no-deps", "--format-version=1"]).stderr(Stdio::inherit());
+    let output = command.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo cannot read the workspace: see its message above");
+    }
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)
+        .context("cannot read what cargo metadata printed")?;
+    let mut found = Vec::new();
+    for package in metadata.packages {
+        for target in package
+            .targets
+            .into_iter()
+            .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
+        {
+            let is_lab = package.name.ends_with("-lab") && target.name == package.name;
+            if is_lab || target.name == "cascade" {
+                found.push((package.name.clone(), target.name));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}

@@ -1,0 +1,130 @@
+//! Driving cargo: it compiles, shows its own progress on standard error, and reports as JSON.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::workbook::Workbook;
+
+/// A compiled spec, or why it did not compile.
+#[derive(Debug)]
+pub enum Build {
+    Ready {
+        executable: PathBuf,
+        warnings: Vec<String>,
+    },
+    /// rustc's rendered errors, with colour (which `output` drops where it doesn't belong).
+    Broken(Vec<String>),
+}
+
+/// Cargo in the root of a workbook.
+pub fn cargo(workbook: &Workbook) -> Command {
+    // Cargo names itself to what it runs; so the toolchain stays the one that the reader chose.
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    command.current_dir(&workbook.root);
+    if let Some(dir) = workbook.target_dir() {
+        command.env("CARGO_TARGET_DIR", dir);
+    }
+    insta_environment(&mut command, workbook);
+    command
+}
+
+/// Settles insta's behaviour whatever the reader's shell says: no file is written, and the diff is
+/// printed in the one form that `explain` reads. The same values as in `.cargo/config.toml`, to the
+/// letter: insta reads the root at compile time too, and another value would recompile every spec.
+pub fn insta_environment(command: &mut Command, workbook: &Workbook) {
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("INSTA_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("INSTA_UPDATE", "no")
+        .env("INSTA_OUTPUT", "diff")
+        .env("INSTA_WORKSPACE_ROOT", workbook.root.join(""));
+}
+
+/// Runs cargo with the terminal as it is; whether it succeeded.
+pub fn stream(workbook: &Workbook, args: &[&str]) -> Result<bool> {
+    let mut command = cargo(workbook);
+    command.args(args);
+    let status = command.status().with_context(|| cannot_start(&command))?;
+    Ok(status.success())
+}
+
+/// Compiles the spec of one package.
+pub fn build_spec(workbook: &Workbook, package: &str) -> Result<Build> {
+    let mut command = cargo(workbook);
+    command.args(["test", "--no-run", "--message-format=json-diagnostic-rendered-ansi"]);
+    command.args(["--package", package, "--test", "spec"]);
+    let output = command
+        .stderr(Stdio::inherit())
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| cannot_start(&command))?;
+
+    let (mut executable, mut errors, mut warnings, mut in_code) =
+        (None, Vec::new(), Vec::new(), false);
+    for line in output.stdout.split(|byte| *byte == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(Event::CompilerArtifact { executable: Some(path), .. }) => executable = Some(path),
+            Ok(Event::CompilerMessage { message }) => {
+                // The closing "aborting due to 2 previous errors" has no place in the code.
+                let has_place = !message.spans.is_empty();
+                match message.level.as_str() {
+                    "error" => {
+                        in_code |= has_place;
+                        errors.push((has_place, message.rendered));
+                    }
+                    "warning" if has_place => warnings.push(message.rendered),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    match executable {
+        Some(executable) if output.status.success() => Ok(Build::Ready { executable, warnings }),
+        _ if in_code => {
+            Ok(Build::Broken(errors.into_iter().filter(|e| e.0).map(|e| e.1).collect()))
+        }
+        // No line of code is at fault: a full disk, a folder that can't be written, a missing linker …
+        _ => {
+            let reason =
+                errors.first().map_or("see its message above", |(_, text)| text.trim_end());
+            bail!("cargo could not build the checks of `{package}`:\n{reason}")
+        }
+    }
+}
+
+fn cannot_start(command: &Command) -> String {
+    format!(
+        "cannot start `{}`: is Rust installed and on the PATH (https://rustup.rs)?",
+        command.get_program().display()
+    )
+}
+
+/// What cargo's JSON says of interest here.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Event {
+    CompilerArtifact {
+        executable: Option<PathBuf>,
+    },
+    CompilerMessage {
+        message: Diagnostic,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    rendered: String,
+    spans: Vec<serde_json::Value>,
+}

@@ -1,0 +1,155 @@
+//! What an `exercise.toml` declares is there, and the untouched copies are current.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::Result;
+
+use super::Findings;
+use crate::files;
+use crate::output;
+use crate::workbook::{Exercise, Subject, Workbook, slashes};
+
+const STEPS: std::ops::RangeInclusive<usize> = 5..=7;
+
+pub fn check(workbook: &Workbook, exercises: &[Exercise]) -> Result<Findings> {
+    let mut found = Findings::default();
+    let mut ids = BTreeSet::new();
+    for exercise in exercises {
+        let toml = format!("{}/exercise.toml", slashes(&exercise.path(Subject::Reader)));
+        if !ids.insert(&exercise.id) {
+            found.wrong(format!("{toml}: another exercise has the id `{}` too", exercise.id));
+        }
+        let unique: BTreeSet<_> = exercise.steps.iter().map(|step| &step.id).collect();
+        if unique.len() < exercise.steps.len() {
+            found.wrong(format!("{toml}: two steps have the same id"));
+        }
+        if !STEPS.contains(&exercise.steps.len()) {
+            let (from, to) = STEPS.into_inner();
+            let steps = exercise.steps.len();
+            found
+                .wrong(format!("{toml}: {steps} steps; join or split them to have {from} to {to}"));
+        }
+        for step in &exercise.steps {
+            if step.hints.iter().any(|hint| hint.trim().is_empty()) {
+                found.wrong(format!("{toml}: step `{}` has an empty hint; write three", step.id));
+            }
+        }
+        modules(workbook, exercise, &mut found)?;
+        chapter(workbook, exercise, &toml, &mut found);
+        untouched_copies(workbook, exercise, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Takes the tree as it stands as what readers get.
+pub fn bless(workbook: &Workbook, exercises: &[Exercise]) -> Result<()> {
+    for exercise in exercises {
+        let starter = workbook.root.join(exercise.path(Subject::Reader)).join(".starter");
+        let (source, now) = exercise.sources(workbook)?;
+        for stale in now.keys().filter(|path| !source.contains_key(*path)) {
+            fs::remove_file(starter.join("src").join(stale))?;
+        }
+        files::write_tree(&starter.join("src"), &source)?;
+        files::write(&starter.join("spec.sum"), exercise.spec_sum(workbook)?.as_bytes())?;
+        output::err(&format!(
+            "blessed {}: .starter and spec.sum are as the tree stands",
+            exercise.id
+        ));
+    }
+    Ok(())
+}
+
+/// Each step has its module in the spec, and each such module its step.
+fn modules(workbook: &Workbook, exercise: &Exercise, found: &mut Findings) -> Result<()> {
+    let folder = exercise.path(Subject::Reader).join("tests").join("steps");
+    let declared: BTreeSet<_> =
+        exercise.steps.iter().map(|step| format!("{}.rs", exercise.module(step))).collect();
+    let present: BTreeSet<_> = files::read_tree(&workbook.root.join(&folder))?
+        .keys()
+        .map(|path| slashes(path))
+        .filter(|name| name.starts_with("step_"))
+        .collect();
+    let folder = slashes(&folder);
+    for name in declared.difference(&present) {
+        found.wrong(format!("{folder}/{name} is missing: exercise.toml declares its step"));
+    }
+    for name in present.difference(&declared) {
+        found.wrong(format!(
+            "{folder}/{name} belongs to no step of exercise.toml: declare it or rename it"
+        ));
+    }
+    Ok(())
+}
+
+fn chapter(workbook: &Workbook, exercise: &Exercise, toml: &str, found: &mut Findings) {
+    let path = workbook.root.join("book").join("src").join(&exercise.chapter);
+    let Ok(text) = fs::read_to_string(&path) else {
+        found.wrong(format!("{toml}: there is no book/src/{}", exercise.chapter));
+        return;
+    };
+    let anchors = anchors(&text);
+    for step in exercise.steps.iter().filter(|step| !anchors.contains(&step.anchor)) {
+        let anchor = &step.anchor;
+        let chapter = &exercise.chapter;
+        found.wrong(format!("{toml}: no heading of book/src/{chapter} has the anchor `{anchor}`; add `{{#{anchor}}}` to one"));
+    }
+}
+
+/// The anchors that mdBook gives to a chapter's headings: the explicit id, or else the text.
+fn anchors(markdown: &str) -> BTreeSet<String> {
+    let mut in_code = false;
+    let mut anchors = BTreeSet::new();
+    for line in markdown.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        }
+        let text = line.trim_start_matches('#');
+        if in_code || text == line || !text.starts_with(' ') {
+            continue;
+        }
+        let explicit = text.rsplit_once('{').and_then(|(_, attributes)| {
+            let attributes = attributes.trim_end().strip_suffix('}')?;
+            attributes.split_whitespace().find_map(|attribute| attribute.strip_prefix('#'))
+        });
+        let from_text = || {
+            let kept = text.trim().chars().filter(|c| c.is_alphanumeric() || " _-".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect::<String>().to_lowercase()
+        };
+        anchors.insert(explicit.map_or_else(from_text, str::to_owned));
+    }
+    anchors
+}
+
+fn untouched_copies(workbook: &Workbook, exercise: &Exercise, found: &mut Findings) -> Result<()> {
+    let folder = exercise.path(Subject::Reader);
+    let shown = slashes(&folder);
+    if exercise.is_begun(workbook)? {
+        found.wrong(format!(
+            "{shown}/src differs from {shown}/.starter/src: `cargo xtask reset {}` if you solved the exercise, \
+             `cargo xtask check --bless` if you changed the starter",
+            exercise.id
+        ));
+    }
+    let published =
+        fs::read_to_string(workbook.root.join(&folder).join(".starter").join("spec.sum"));
+    let published = published.unwrap_or_default().replace("\r\n", "\n");
+    if published != exercise.spec_sum(workbook)? {
+        found.wrong(format!(
+            "{shown}/.starter/spec.sum is not that of {shown}/tests: `cargo xtask check --bless`"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::anchors;
+
+    #[test]
+    fn the_anchors_of_a_chapter_are_those_of_its_headings() {
+        let chapter = "# The Circuit Breaker\n## Step 1: `trip` {#trip}\n### a_b - c!\n```sh\n# not a heading\n```\n#not-one\n";
+        let found: Vec<_> = anchors(chapter).into_iter().collect();
+        assert_eq!(found, ["a_b---c", "the-circuit-breaker", "trip"]);
+    }
+}

@@ -1,0 +1,81 @@
+//! A copy of the workbook, in which starters and mistakes can be put in place.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use crate::files;
+use crate::output::count;
+use crate::workbook::Workbook;
+
+/// The copy, with a target directory of its own: what is built there stays apart from the reader's.
+pub fn workbook(original: &Workbook) -> Workbook {
+    let scratch = original.scratch_dir();
+    Workbook::copy_at(scratch.join("scratch"), scratch.join("scratch-target"))
+}
+
+/// Brings the copy up to date. Files that have not changed keep their time stamps, so that cargo
+/// rebuilds little.
+pub fn copy(original: &Workbook) -> Result<String> {
+    let root = workbook(original).root;
+    let wanted = match tracked_by_git(&original.root) {
+        Some(files) => files,
+        None => walked(&original.root)?,
+    };
+    for stale in files::read_tree(&root)?.keys().filter(|path| !wanted.contains(*path)) {
+        let stale = root.join(stale);
+        fs::remove_file(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
+    }
+    for path in &wanted {
+        files::write(&root.join(path), &files::read(&original.root.join(path))?)?;
+    }
+    Ok(format!("{} in {}", count(wanted.len(), "file"), root.display()))
+}
+
+/// What git tracks, and what it would; none if this is no git repository, or git is not there.
+fn tracked_by_git(root: &Path) -> Option<BTreeSet<PathBuf>> {
+    let mut command = Command::new("git");
+    command.current_dir(root).args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]);
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    let listed = String::from_utf8(output.stdout).ok()?;
+    let paths = listed.split('\0').map(PathBuf::from);
+    // A file may be listed and deleted.
+    let paths: BTreeSet<_> = paths.filter(|path| root.join(path).is_file()).collect();
+    (output.status.success() && !paths.is_empty()).then_some(paths)
+}
+
+fn walked(root: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(folder) = open.pop() {
+        let path = root.join(&folder);
+        for entry in
+            fs::read_dir(&path).with_context(|| format!("cannot list {}", path.display()))?
+        {
+            let relative = folder.join(entry?.file_name());
+            let path = root.join(&relative);
+            if !path.is_dir() {
+                found.insert(relative);
+            } else if !is_built(&relative, &path) {
+                open.push(relative);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Target directories (cargo tags each), the built book, git's own files, the reader's backups.
+fn is_built(relative: &Path, path: &Path) -> bool {
+    [".git", ".backups", "target"].iter().any(|name| relative.ends_with(name))
+        || relative == Path::new("book").join("book")
+        || path.join("CACHEDIR.TAG").exists()
+}

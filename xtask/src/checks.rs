@@ -1,0 +1,131 @@
+//! Running the checks of one compiled spec, each in a process of its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cargo;
+use crate::explain::{Verdict, explain};
+use crate::process::{self, End};
+use crate::progress::Progress;
+use crate::report::{CheckReport, Status};
+use crate::workbook::Workbook;
+
+/// The first check of a spec that has to be ended costs its whole time limit; the others then get
+/// no more than this. Otherwise a loop in a function that all checks use would cost minutes.
+const LIMIT_AFTER_A_TIMEOUT: Duration = Duration::from_secs(1);
+/// Listing runs none of the reader's code.
+const LIMIT_OF_LISTING: Duration = Duration::from_secs(30);
+
+/// A test of the spec with its result.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// `step_1_trip` for `steps::step_1_trip::three_failures_open_it`.
+    pub module: String,
+    pub report: CheckReport,
+}
+
+pub struct Spec<'a> {
+    pub workbook: &'a Workbook,
+    pub executable: PathBuf,
+    /// The package's folder, relative to the root: tests expect to run there.
+    pub folder: PathBuf,
+}
+
+impl Spec<'_> {
+    /// The names of all tests.
+    pub fn list(&self) -> Result<Vec<String>> {
+        let mut command = self.command();
+        command.args(["--list", "--format", "terse"]);
+        let outcome = process::run(command, LIMIT_OF_LISTING).with_context(|| self.cannot_run())?;
+        if !matches!(outcome.end, End::Exited(status) if status.success()) {
+            bail!(
+                "{} does not list its tests: {}",
+                self.executable.display(),
+                outcome.stderr.trim()
+            );
+        }
+        Ok(outcome
+            .stdout
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// Runs the tests, side by side, and reports them in the same order.
+    pub fn run(
+        &self,
+        tests: &[String],
+        limit: Duration,
+        progress: &Progress,
+    ) -> Result<Vec<Check>> {
+        let next = AtomicUsize::new(0);
+        let one_timed_out = AtomicBool::new(false);
+        let done = Mutex::new(Vec::with_capacity(tests.len()));
+        let work = || {
+            while let Some(index) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < tests.len())
+            {
+                let shortened = one_timed_out.load(Ordering::Relaxed);
+                let limit = if shortened { limit.min(LIMIT_AFTER_A_TIMEOUT) } else { limit };
+                let check = self.run_one(&tests[index], limit);
+                if matches!(&check, Ok(check) if check.report.status == Status::TimedOut) {
+                    one_timed_out.store(true, Ordering::Relaxed);
+                }
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((index, check));
+                progress.step();
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+                scope.spawn(work);
+            }
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, check)| check).collect()
+    }
+
+    fn run_one(&self, test: &str, limit: Duration) -> Result<Check> {
+        let mut command = self.command();
+        command.args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"]);
+        let outcome = process::run(command, limit).with_context(|| self.cannot_run())?;
+        let Verdict { status, message, by_assertion } = explain(&outcome, limit);
+        let (module, name) = match test.rsplit_once("::") {
+            Some((path, name)) => (path.strip_prefix("steps::").unwrap_or(path), name),
+            None => ("", test),
+        };
+        let report = CheckReport {
+            name: name.to_owned(),
+            status,
+            message,
+            millis: outcome.took.as_millis(),
+            by_assertion,
+        };
+        Ok(Check { module: module.to_owned(), report })
+    }
+
+    fn command(&self) -> Command {
+        let folder = self.workbook.root.join(&self.folder);
+        let mut command = Command::new(&self.executable);
+        command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder);
+        command.env("RUST_BACKTRACE", "0").env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+        // Libtest reads these too.
+        command
+            .env_remove("RUST_TEST_NOCAPTURE")
+            .env_remove("RUST_TEST_SHUFFLE")
+            .env_remove("RUST_TEST_TIME_UNIT");
+        cargo::insta_environment(&mut command, self.workbook);
+        command
+    }
+
+    fn cannot_run(&self) -> String {
+        format!("cannot run {}", self.executable.display())
+    }
+}

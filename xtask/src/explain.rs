@@ -1,0 +1,367 @@
+//! From how a check's process ended to what a reader should know about it.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crate::process::{End, Outcome};
+use crate::report::Status;
+
+/// Longer messages are cut: a debug print of a large structure explains nothing.
+const LONGEST_LINE: usize = 400;
+const MOST_LINES: usize = 40;
+
+/// The explanation of one check.
+#[derive(Debug, PartialEq)]
+pub struct Verdict {
+    pub status: Status,
+    /// Empty for a pass.
+    pub message: String,
+    /// Failed by an assertion or a snapshot of the spec, as opposed to a panic somewhere else.
+    pub by_assertion: bool,
+}
+
+impl Verdict {
+    fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: shorten(&message.into()), by_assertion: false }
+    }
+}
+
+pub fn explain(outcome: &Outcome, limit: Duration) -> Verdict {
+    let panics = panics(&outcome.stderr);
+    // Reader's code that calls `exit(0)` also exits with success; only libtest prints this line.
+    let passed = outcome.stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed"));
+    let finished = outcome.stdout.lines().any(|line| line.starts_with("test result: "));
+    let status = match outcome.end {
+        End::TimedOut { busy } => {
+            let note = panics
+                .first()
+                .map_or_else(String::new, |p| format!("\nbefore that, a panic: {}", p.brief()));
+            return Verdict::new(Status::TimedOut, format!("{}{note}", timed_out(busy, limit)));
+        }
+        End::Exited(status) => status,
+    };
+    if status.success() && passed {
+        return Verdict::new(Status::Passed, "");
+    }
+    if outcome.stderr.contains("has overflowed its stack") {
+        return Verdict::new(
+            Status::Crashed,
+            "stack overflow: a function calls itself without end, or a value is too large for the stack",
+        );
+    }
+    if !finished {
+        return Verdict::new(Status::Crashed, ended_early(status, &panics));
+    }
+    if let Some(todo) = panics.iter().find_map(Panic::todo) {
+        return Verdict::new(Status::NotStarted, todo);
+    }
+    match panics.as_slice() {
+        [] => Verdict::new(Status::Failed, without_panic(outcome)),
+        [others @ .., last] => failed(others, last, &outcome.stdout),
+    }
+}
+
+fn timed_out(busy: Option<bool>, limit: Duration) -> String {
+    let seconds = limit.as_secs_f64();
+    match busy {
+        Some(true) => format!("ended after {seconds} s, still computing: a loop that never ends?"),
+        Some(false) => format!(
+            "ended after {seconds} s, still waiting: an await, a lock or a channel that nobody completes?"
+        ),
+        None => format!(
+            "ended after {seconds} s: a loop that never ends, or a wait that nobody completes?"
+        ),
+    }
+}
+
+fn ended_early(status: ExitStatus, panics: &[Panic]) -> String {
+    let after = panics
+        .first()
+        .map_or_else(String::new, |panic| format!("\nbefore that, a panic: {}", panic.brief()));
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        let name = match signal {
+            4 => " (illegal instruction)",
+            6 => " (abort: a panic while panicking, or `std::process::abort`)",
+            9 => " (killed: out of memory?)",
+            11 => " (invalid memory access)",
+            _ => "",
+        };
+        return format!("the process was ended by signal {signal}{name}{after}");
+    }
+    match status.code() {
+        // Windows reports an abort and the like as an NTSTATUS, a negative number.
+        Some(code) if code < 0 => {
+            format!("the process was ended by the system: status {code:#010x}{after}")
+        }
+        Some(code) => format!(
+            "the process ended itself with exit code {code} before the check was finished: is there a `std::process::exit` in your code?{after}"
+        ),
+        None => format!("the process ended before the check was finished{after}"),
+    }
+}
+
+/// A test that failed without a panic: it returned an error, or should have panicked.
+fn without_panic(outcome: &Outcome) -> String {
+    let told = |line: &&str| line.starts_with("Error: ") || line.starts_with("note: ");
+    let line = outcome.stderr.lines().chain(outcome.stdout.lines()).find(told);
+    line.unwrap_or("failed without a message").to_owned()
+}
+
+fn failed(others: &[Panic], last: &Panic, stdout: &str) -> Verdict {
+    // The join of a task that panicked says nothing; the panic in it does.
+    let is_join = last.message.contains("JoinError") || last.message.contains("Any { .. }");
+    let (panic, in_task) = match others.first() {
+        Some(first) if is_join => (first, "\nin a spawned task or thread"),
+        _ => (last, ""),
+    };
+    let mut message = panic.describe(stdout) + in_task;
+    if !panic.is_in_spec() && !panic.is_snapshot() {
+        message += &format!("\nat {}", panic.place);
+    }
+    // The spec may panic on purpose before it asserts; the reader's code may not.
+    if let Some(other) =
+        others.iter().find(|other| !other.is_in_spec() && !std::ptr::eq(*other, panic))
+    {
+        message += &format!("\nbefore that, a panic: {}", other.brief());
+    }
+    let by_assertion =
+        panic.is_snapshot() || (panic.is_in_spec() && !panic.message.starts_with("called `"));
+    Verdict { by_assertion, ..Verdict::new(Status::Failed, message) }
+}
+
+/// One panic as the standard library's hook printed it.
+#[derive(Debug, PartialEq)]
+struct Panic {
+    /// `file:line`
+    place: String,
+    message: String,
+}
+
+/// All panics of a standard error, in order.
+fn panics(stderr: &str) -> Vec<Panic> {
+    let mut panics: Vec<Panic> = Vec::new();
+    let mut inside = false;
+    for line in stderr.lines() {
+        if let Some(place) = panic_place(line) {
+            panics.push(Panic { place, message: String::new() });
+            inside = true;
+        } else if line.starts_with("note: ") || line.starts_with("stack backtrace:") {
+            inside = false;
+        } else if let Some(panic) = panics.last_mut().filter(|_| inside) {
+            panic.message += line;
+            panic.message.push('\n');
+        }
+    }
+    for panic in &mut panics {
+        panic.message.truncate(panic.message.trim_end().len());
+    }
+    panics
+}
+
+/// `thread 'name' (id) panicked at src/lib.rs:3:5:`
+fn panic_place(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("thread '")?.strip_suffix(':')?;
+    let (_, place) = rest.split_once(" panicked at ")?;
+    let (file_and_line, _column) = place.rsplit_once(':')?;
+    Some(file_and_line.to_owned())
+}
+
+impl Panic {
+    fn todo(&self) -> Option<&str> {
+        self.message
+            .strip_prefix("not yet implemented: ")
+            .or((self.message == "not yet implemented").then_some("to do"))
+    }
+
+    /// The spec lies in `tests/`, also when a solution includes it from there.
+    fn is_in_spec(&self) -> bool {
+        self.place.split(['/', '\\']).any(|part| part == "tests")
+    }
+
+    fn is_snapshot(&self) -> bool {
+        self.message.starts_with("snapshot assertion for ")
+    }
+
+    fn brief(&self) -> String {
+        format!("{} (at {})", self.message.lines().next().unwrap_or("no message"), self.place)
+    }
+
+    fn describe(&self, stdout: &str) -> String {
+        if self.is_snapshot() {
+            return snapshot(stdout).unwrap_or_else(|| self.message.clone());
+        }
+        comparison(&self.message).unwrap_or_else(|| self.message.clone())
+    }
+}
+
+/// The text of `assert_eq!` and `assert_ne!`.
+fn comparison(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("assertion `left ")?;
+    let (operator, rest) = rest.split_once(" right` failed")?;
+    let (why, values) = rest.rsplit_once("\n  left: ")?;
+    let (left, right) = values.split_once("\n right: ")?;
+    let why = why.strip_prefix(": ").map_or_else(String::new, |why| format!("{why}\n"));
+    Some(if operator == "!=" {
+        format!("{why}got {left}, expected anything else")
+    } else if left.contains('\n') || right.contains('\n') || left.len() + right.len() > 80 {
+        format!("{why}got       {}\nexpected  {}", hang(left), hang(right))
+    } else {
+        format!("{why}got {left}, expected {right}")
+    })
+}
+
+/// The lines after the first, below the first one's text.
+fn hang(value: &str) -> String {
+    value.replace('\n', "\n          ")
+}
+
+/// The sentence and the differing lines of insta's report (`INSTA_OUTPUT=diff`).
+fn snapshot(stdout: &str) -> Option<String> {
+    let mut lines = stdout.lines().skip_while(|line| !line.contains(" Snapshot Summary "));
+    let mut sentence = String::new();
+    let mut diff = String::new();
+    let mut in_sentence = false;
+    for line in lines.by_ref() {
+        if let Some(begin) = line.strip_prefix("Expression: ") {
+            sentence += begin;
+            in_sentence = true;
+        } else if line.starts_with("───") {
+            in_sentence = false;
+            if line.contains('┬') {
+                break;
+            }
+        } else if in_sentence {
+            sentence.push(' ');
+            sentence += line.trim();
+        }
+    }
+    for line in lines.take_while(|line| !line.contains('┴')) {
+        if line.starts_with('┈') {
+            diff += "\n            …";
+            continue;
+        }
+        let Some((_numbers, rest)) = line.split_once('│') else { continue };
+        let mut text = rest.chars();
+        let mark = match text.next() {
+            Some('-') => "- expected",
+            Some('+') => "+ got",
+            _ => "",
+        };
+        diff += format!("\n{mark:10}  {}", text.as_str()).trim_end();
+    }
+    (!diff.is_empty()).then(|| sentence + &diff)
+}
+
+fn shorten(message: &str) -> String {
+    let mut lines: Vec<String> = message
+        .lines()
+        .map(|line| match line.char_indices().nth(LONGEST_LINE) {
+            Some((end, _)) => format!("{} …", &line[..end]),
+            None => line.to_owned(),
+        })
+        .collect();
+    if lines.len() > MOST_LINES {
+        let left_out = lines.len() - MOST_LINES;
+        lines.truncate(MOST_LINES);
+        lines.push(format!("… {left_out} more lines"));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::process::Command;
+
+    use super::*;
+    use crate::process;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// Runs one of the tests below that fail, as `verify` runs a check.
+    fn explained(test: &str) -> Verdict {
+        let mut command = Command::new(env::current_exe().unwrap());
+        let name = format!("explain::tests::{test}");
+        command.args(["--exact", &name, "--nocapture", "--test-threads=1", "--include-ignored"]);
+        command.env("RUST_BACKTRACE", "0").env("INSTA_UPDATE", "no").env("INSTA_OUTPUT", "diff");
+        command.env_remove("INSTA_FORCE_PASS");
+        explain(&process::run(command, LIMIT).unwrap(), LIMIT)
+    }
+
+    #[test]
+    #[ignore = "fails on purpose"]
+    fn fails_by_a_snapshot() {
+        let timeline = "+0.000s  closed\n+1.000s  closed → open\n+30.000s  open → half-open";
+        insta::assert_snapshot!(timeline, "the open time has to pass (all of it) first", @"
+        +0.000s  closed
+        +2.000s  closed → open
+        +30.000s  open → half-open
+        ");
+    }
+
+    #[test]
+    fn a_snapshot_is_explained_by_its_sentence_and_the_lines_that_differ() {
+        let verdict = explained("fails_by_a_snapshot");
+        assert!(verdict.status == Status::Failed && verdict.by_assertion);
+        insta::assert_snapshot!(verdict.message, @r"
+        the open time has to pass (all of it) first
+                    +0.000s  closed
+        - expected  +2.000s  closed → open
+        + got       +1.000s  closed → open
+                    +30.000s  open → half-open
+        ");
+    }
+
+    #[test]
+    #[ignore = "fails on purpose"]
+    fn fails_by_an_inequality() {
+        assert_ne!(1 + 1, 2, "two is taken");
+    }
+
+    #[test]
+    fn an_inequality_says_which_value_must_not_be() {
+        let message = explained("fails_by_an_inequality").message;
+        assert!(message.starts_with("two is taken\ngot 2, expected anything else"), "{message}");
+    }
+
+    #[test]
+    #[ignore = "fails on purpose"]
+    fn fails_by_an_error() -> Result<(), String> {
+        Err("no luck".to_owned())
+    }
+
+    #[test]
+    fn a_check_that_returns_an_error_shows_it() {
+        assert_eq!(explained("fails_by_an_error").message, "Error: \"no luck\"");
+    }
+
+    #[test]
+    #[ignore = "fails on purpose"]
+    #[should_panic(expected = "a panic")]
+    fn fails_without_a_panic() {}
+
+    #[test]
+    fn a_check_that_should_have_panicked_says_so() {
+        let message = explained("fails_without_a_panic").message;
+        assert!(message.starts_with("note: test did not panic as expected"), "{message}");
+    }
+
+    #[test]
+    fn a_panic_on_purpose_in_the_spec_is_not_blamed_but_one_in_the_code_is() {
+        let panic = |place: &str, message: &str| Panic {
+            place: place.to_owned(),
+            message: message.to_owned(),
+        };
+        let last = panic("exercises/01-a/tests/steps/step_1.rs:3", "assertion failed: ok");
+
+        let on_purpose = panic("exercises/01-a/tests/steps/step_1.rs:2", "the operation panics");
+        assert_eq!(failed(&[on_purpose], &last, "").message, "assertion failed: ok");
+
+        let in_code = panic("exercises/01-a/src/lib.rs:9", "index out of bounds");
+        assert_eq!(
+            failed(&[in_code], &last, "").message,
+            "assertion failed: ok\nbefore that, a panic: index out of bounds (at exercises/01-a/src/lib.rs:9)"
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! Text to the reader. Styles are dropped where they don't belong (a pipe, `NO_COLOR`) by anstream,
+//! and a closed standard output (`verify | head -1`) is no error.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use console::Term;
+
+/// The result of a command, on standard output.
+pub fn out(text: &str) {
+    let _ = writeln!(anstream::stdout().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Progress and reasons, on standard error.
+pub fn err(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+pub fn red(text: impl Display) -> String {
+    styled(AnsiColor::Red.on_default().bold(), text)
+}
+
+pub fn green(text: impl Display) -> String {
+    styled(AnsiColor::Green.on_default(), text)
+}
+
+pub fn yellow(text: impl Display) -> String {
+    styled(AnsiColor::Yellow.on_default(), text)
+}
+
+pub fn bold(text: impl Display) -> String {
+    styled(Style::new().bold(), text)
+}
+
+fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// `1 check`, `2 checks`.
+pub fn count(n: usize, noun: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{s}")
+}
+
+/// Every line of `text` moved to the right; empty lines stay empty.
+pub fn indent(text: &str, by: usize) -> String {
+    let lines = text.lines().map(|line| {
+        let by = if line.is_empty() { 0 } else { by };
+        format!("{:by$}{line}\n", "")
+    });
+    lines.collect()
+}
+
+/// `text` broken at words to be no wider than the terminal less `margin`; unchanged in a pipe.
+pub fn wrap(text: &str, margin: usize) -> String {
+    let width = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    width.map_or_else(
+        || text.to_owned(),
+        |width| wrap_at(text, width.saturating_sub(margin).max(30)),
+    )
+}
+
+fn wrap_at(text: &str, width: usize) -> String {
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        let mut column = 0;
+        for word in line.split_inclusive(' ') {
+            let length = word.trim_end().chars().count();
+            if column > 0 && column + length > width {
+                wrapped.truncate(wrapped.trim_end().len());
+                wrapped.push('\n');
+                column = 0;
+            }
+            wrapped += word;
+            column += word.chars().count();
+        }
+        wrapped.push('\n');
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap_at;
+
+    #[test]
+    fn long_lines_break_between_words_and_short_ones_stay() {
+        assert_eq!(
+            wrap_at("  +1 s  open\none two three four", 13),
+            "  +1 s  open\none two three\nfour\n"
+        );
+        assert_eq!(wrap_at("indivisible word", 5), "indivisible\nword\n");
+    }
+}

@@ -1,0 +1,190 @@
+//! A child process that cannot outlive its time limit, nor fill memory, nor block on a full pipe.
+
+use std::io::{self, Read};
+use std::process::{Command, ExitStatus, Stdio, exit};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use process_wrap::std::{ChildWrapper, CommandWrap};
+
+/// How much is kept of the beginning of an output, and as much again of its end.
+const KEPT: usize = 64 * 1024;
+/// A busy child used at least this share of one CPU; side by side with others it may get little.
+const BUSY_SHARE: f64 = 0.1;
+
+static STOPPED: AtomicBool = AtomicBool::new(false);
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Debug)]
+pub struct Outcome {
+    pub end: End,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+#[derive(Debug)]
+pub enum End {
+    Exited(ExitStatus),
+    /// Ended at the time limit. `busy` tells a loop from a wait, where the system says so.
+    TimedOut {
+        busy: Option<bool>,
+    },
+}
+
+/// Children run in process groups of their own, which a terminal's Ctrl-C does not reach. So the
+/// handler asks those who wait for a child to end it, and gives them a moment.
+pub fn end_children_on_ctrl_c() -> Result<()> {
+    ctrlc::set_handler(|| {
+        STOPPED.store(true, Ordering::SeqCst);
+        for _ in 0..100 {
+            if RUNNING.load(Ordering::SeqCst) == 0 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        exit(130);
+    })
+    .context("cannot watch for Ctrl-C")
+}
+
+/// Runs to the end or to the time limit, then ends what is left of the child and its descendants.
+pub fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
+    while STOPPED.load(Ordering::SeqCst) {
+        // Nothing more is started; the handler is about to end the program.
+        thread::park();
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = CommandWrap::from(command);
+    #[cfg(unix)]
+    command.wrap(process_wrap::std::ProcessGroup::leader());
+    #[cfg(windows)]
+    command.wrap(process_wrap::std::JobObject);
+
+    let begin = Instant::now();
+    let mut child = command.spawn()?;
+    RUNNING.fetch_add(1, Ordering::SeqCst);
+    let (all_read, readers_ended) = mpsc::channel();
+    let stdout = keep(child.stdout().take(), all_read.clone());
+    let stderr = keep(child.stderr().take(), all_read);
+    let end = wait(child.as_mut(), begin, limit);
+    let took = begin.elapsed();
+    // Also after a normal end: descendants may be left, and hold the pipes open.
+    let _ = child.start_kill();
+    let _ = child.wait();
+    RUNNING.fetch_sub(1, Ordering::SeqCst);
+    // A descendant that left the group could keep a pipe open for ever; what was read until now will do.
+    for _ in 0..2 {
+        let _ = readers_ended.recv_timeout(Duration::from_millis(500));
+    }
+    Ok(Outcome { end: end?, stdout: text(&stdout), stderr: text(&stderr), took })
+}
+
+fn wait(child: &mut dyn ChildWrapper, begin: Instant, limit: Duration) -> io::Result<End> {
+    let mut pause = Duration::from_micros(500);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(End::Exited(status));
+        }
+        if begin.elapsed() >= limit || STOPPED.load(Ordering::SeqCst) {
+            let share = |used: Duration| used.as_secs_f64() / begin.elapsed().as_secs_f64();
+            return Ok(End::TimedOut {
+                busy: cpu_time(child.id()).map(|used| share(used) > BUSY_SHARE),
+            });
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(10));
+    }
+}
+
+/// The CPU time that all threads of a process have used.
+#[cfg(target_os = "linux")]
+fn cpu_time(id: u32) -> Option<Duration> {
+    // The unit is 1/100 s on every Linux. The name in parentheses may hold anything, hence `rsplit`.
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(Duration::from_millis((user + system) * 10))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cpu_time(_: u32) -> Option<Duration> {
+    None
+}
+
+/// The beginning and the end of an output.
+#[derive(Default)]
+struct Kept {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    left_out: usize,
+}
+
+impl Kept {
+    fn push(&mut self, bytes: &[u8]) {
+        let (head, tail) = bytes.split_at(bytes.len().min(KEPT - self.head.len()));
+        self.head.extend_from_slice(head);
+        self.tail.extend_from_slice(tail);
+        // Twice the length, so that a drain is rare.
+        if self.tail.len() > 2 * KEPT {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        let surplus = self.tail.len().saturating_sub(KEPT);
+        self.left_out += surplus;
+        self.tail.drain(..surplus);
+    }
+}
+
+fn keep(pipe: Option<impl Read + Send + 'static>, ended: mpsc::Sender<()>) -> Arc<Mutex<Kept>> {
+    let kept = Arc::new(Mutex::new(Kept::default()));
+    let shared = Arc::clone(&kept);
+    thread::spawn(move || {
+        let mut buffer = [0; 16 * 1024];
+        if let Some(mut pipe) = pipe {
+            while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer[..n]);
+            }
+        }
+        let _ = ended.send(());
+    });
+    kept
+}
+
+fn text(kept: &Mutex<Kept>) -> String {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.trim();
+    let mut text = String::from_utf8_lossy(&kept.head).into_owned();
+    if kept.left_out > 0 {
+        text += &format!("\n… {} bytes left out …\n", kept.left_out);
+    }
+    text + &String::from_utf8_lossy(&kept.tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_output_the_beginning_and_the_end_are_kept() {
+        let mut kept = Kept::default();
+        kept.push(b"first");
+        for _ in 0..100 {
+            kept.push(&[b'x'; 10_000]);
+        }
+        kept.push(b"last");
+        let text = text(&Mutex::new(kept));
+        assert!(text.starts_with("firstxxx") && text.ends_with("xxxlast"));
+        assert!(
+            text.contains("\n… 868937 bytes left out …\n"),
+            "1,000,009 bytes less twice 65,536"
+        );
+    }
+}

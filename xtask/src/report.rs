@@ -1,0 +1,91 @@
+//! What `verify` found, in the form that `--json` prints.
+
+use serde::Serialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Passed,
+    Failed,
+    NotStarted,
+    TimedOut,
+    Crashed,
+    DoesNotCompile,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub exercises: Vec<ExerciseReport>,
+    pub summary: Summary,
+}
+
+/// Counts the checks that were run; those of an exercise that was not built are not known.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Summary {
+    pub checks: usize,
+    pub passed: usize,
+    pub failed: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExerciseReport {
+    pub id: String,
+    pub title: String,
+    pub status: Status,
+    pub steps: Vec<StepReport>,
+    /// What the reader should know beside the checks, such as an edited spec or a compile error.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct StepReport {
+    pub id: String,
+    pub title: String,
+    pub status: Status,
+    pub checks: Vec<CheckReport>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    pub name: String,
+    pub status: Status,
+    /// Empty for a pass.
+    pub message: String,
+    pub millis: u128,
+    #[serde(skip)]
+    pub by_assertion: bool,
+}
+
+impl Report {
+    pub fn new(exercises: Vec<ExerciseReport>) -> Self {
+        let all =
+            || exercises.iter().flat_map(|exercise| &exercise.steps).flat_map(|step| &step.checks);
+        let checks = all().count();
+        let passed = all().filter(|check| check.status == Status::Passed).count();
+        Self { summary: Summary { checks, passed, failed: checks - passed }, exercises }
+    }
+
+    pub fn all_passed(&self) -> bool {
+        self.exercises.iter().all(|exercise| exercise.status == Status::Passed)
+    }
+}
+
+impl ExerciseReport {
+    pub fn first_open_step(&self) -> Option<usize> {
+        self.steps.iter().position(|step| step.status != Status::Passed)
+    }
+}
+
+/// The status of a whole from its parts: passed if all of it is, not started if nothing went wrong
+/// but for what is still to do, otherwise as the first that went wrong.
+pub fn combine(parts: impl Iterator<Item = Status>) -> Status {
+    let parts: Vec<_> = parts.collect();
+    let is_wrong = |status: &Status| !matches!(status, Status::Passed | Status::NotStarted);
+    match parts.iter().find(|status| is_wrong(status)) {
+        Some(status) => *status,
+        // A step whose checks are gone is not passed.
+        None if parts.is_empty() || parts.contains(&Status::NotStarted) => Status::NotStarted,
+        None => Status::Passed,
+    }
+}

@@ -1,0 +1,207 @@
+//! `cargo xtask verify`: build the spec of each exercise, run every check, say what to do next.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cargo::{self, Build};
+use crate::checks::{Check, Spec};
+use crate::files;
+use crate::output;
+use crate::progress::Progress;
+use crate::report::{ExerciseReport, Report, Status, StepReport, combine};
+use crate::state::State;
+use crate::view;
+use crate::watch;
+use crate::workbook::{Exercise, Step, Subject, Workbook, slashes};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Exercises by id, folder or number; without one, all of them
+    #[arg(value_name = "EXERCISE")]
+    pub exercises: Vec<String>,
+    /// Run the reference solutions instead of your code
+    #[arg(long)]
+    pub solutions: bool,
+    /// Stay, and run again whenever a source file changes
+    #[arg(long, conflicts_with_all = ["json", "solutions"])]
+    pub watch: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Seconds after which a check is ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub time_limit: u64,
+}
+
+impl Args {
+    fn subject(&self) -> Subject {
+        if self.solutions { Subject::Solution } else { Subject::Reader }
+    }
+}
+
+pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
+    if args.watch {
+        return watch::run(workbook, args).map(|()| true);
+    }
+    let report = once(workbook, args, &args.exercises)?;
+    Ok(report.all_passed())
+}
+
+/// Verifies the exercises of these names (all, for none) and prints the report.
+pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report> {
+    let exercises = workbook.selected(names)?;
+    let mut reports = Vec::new();
+    let mut anything_begun = false;
+    for exercise in &exercises {
+        let begun = args.solutions || exercise.is_begun(workbook)?;
+        anything_begun |= begun;
+        let one_is_open =
+            reports.iter().any(|report: &ExerciseReport| report.status != Status::Passed);
+        // The next exercise to begin is built, so that its first checks can be shown; the others need not be.
+        let report = if !begun && one_is_open && names.is_empty() {
+            unbuilt(exercise, Status::NotStarted, Vec::new())
+        } else {
+            verify(workbook, exercise, args.subject(), Duration::from_secs(args.time_limit))?
+        };
+        reports.push(report);
+    }
+    let report = Report::new(reports);
+    if args.json {
+        for note in report.exercises.iter().flat_map(|exercise| &exercise.notes) {
+            output::err(note);
+        }
+        output::out(&serde_json::to_string(&report)?);
+    } else {
+        output::out(&view::render(&exercises, &report, args.subject(), !anything_begun));
+    }
+    if args.subject() == Subject::Reader {
+        remember_current_step(workbook, &report);
+    }
+    Ok(report)
+}
+
+/// Builds and runs one exercise's spec. An error is for what is not about the code in it.
+pub fn verify(
+    workbook: &Workbook,
+    exercise: &Exercise,
+    subject: Subject,
+    limit: Duration,
+) -> Result<ExerciseReport> {
+    let folder = exercise.path(subject);
+    let mut notes = Vec::new();
+    for (path, what) in exercise.spec_changes(workbook)? {
+        let path = slashes(&path);
+        notes.push(format!("{path} {what}. To bring it back: git checkout -- {path}"));
+    }
+    let source = folder.join("src").join("lib.rs");
+    if !workbook.root.join(&source).is_file() {
+        let id = &exercise.id;
+        notes.push(format!(
+            "{} is missing. To bring the starter back: cargo xtask reset {id}",
+            slashes(&source)
+        ));
+        return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
+    }
+    let spec = folder.join("tests").join("spec.rs");
+    if !workbook.root.join(&spec).is_file() {
+        if notes.is_empty() {
+            notes.push(format!(
+                "{0} is missing. To bring it back: git checkout -- {0}",
+                slashes(&spec)
+            ));
+        }
+        return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
+    }
+    let executable = match cargo::build_spec(workbook, &exercise.package(subject))? {
+        Build::Ready { executable, .. } => executable,
+        Build::Broken(errors) => {
+            notes.push(compile_errors(&errors));
+            return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
+        }
+    };
+    let spec = Spec { workbook, executable, folder };
+    let tests = spec.list()?;
+    let checks = {
+        let progress = Progress::new(&exercise.id, tests.len());
+        spec.run(&tests, limit, &progress)?
+    };
+    Ok(assemble(workbook, exercise, checks, notes))
+}
+
+/// Sorts the checks into their steps.
+fn assemble(
+    workbook: &Workbook,
+    exercise: &Exercise,
+    mut checks: Vec<Check>,
+    mut notes: Vec<String>,
+) -> ExerciseReport {
+    let steps: Vec<_> = exercise
+        .steps
+        .iter()
+        .map(|step| {
+            let module = exercise.module(step);
+            let of_step = checks.extract_if(.., |check| check.module == module);
+            let mut checks: Vec<_> = of_step.map(|check| check.report).collect();
+            // Libtest sorts by name; the spec tells them in an order that makes sense.
+            let steps = exercise.path(Subject::Reader).join("tests").join("steps");
+            let path = workbook.root.join(steps).join(module + ".rs");
+            let text = files::read_text(&path).unwrap_or_default();
+            checks.sort_by_key(|check| text.find(&format!("fn {}(", check.name)));
+            let status = combine(checks.iter().map(|check| check.status));
+            StepReport { id: step.id.clone(), title: step.title.clone(), status, checks }
+        })
+        .collect();
+    for check in checks {
+        notes.push(format!(
+            "the check {}::{} belongs to no step of {}/exercise.toml and does not count",
+            check.module,
+            check.report.name,
+            slashes(&exercise.path(Subject::Reader)),
+        ));
+    }
+    let status = combine(steps.iter().map(|step| step.status));
+    let begun = steps.iter().any(|step| step.status == Status::Passed);
+    let status = match status {
+        Status::Passed => Status::Passed,
+        Status::NotStarted if !begun => Status::NotStarted,
+        _ => Status::Failed,
+    };
+    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, steps, notes }
+}
+
+/// The report of an exercise whose checks were not run.
+fn unbuilt(exercise: &Exercise, status: Status, notes: Vec<String>) -> ExerciseReport {
+    let step = |step: &Step| StepReport {
+        id: step.id.clone(),
+        title: step.title.clone(),
+        status,
+        checks: Vec::new(),
+    };
+    let steps = exercise.steps.iter().map(step).collect();
+    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, steps, notes }
+}
+
+/// The first errors in full: the others often follow from them.
+fn compile_errors(errors: &[String]) -> String {
+    const SHOWN: usize = 2;
+    let mut text: String =
+        errors.iter().take(SHOWN).map(|error| format!("{}\n\n", error.trim_end())).collect();
+    if errors.len() > SHOWN {
+        text += &format!("and {} more", output::count(errors.len() - SHOWN, "error"));
+    }
+    text.trim_end().to_owned()
+}
+
+/// `hint` begins where the reader stands. If it can't be noted, nothing else suffers.
+fn remember_current_step(workbook: &Workbook, report: &Report) {
+    let mut state = State::load(workbook);
+    for exercise in &report.exercises {
+        if let Some(step) = exercise.first_open_step() {
+            state.current_step.insert(exercise.id.clone(), exercise.steps[step].id.clone());
+        }
+    }
+    if let Err(error) = state.save(workbook) {
+        output::err(&format!("note: the step you are at could not be saved for `hint`: {error:#}"));
+    }
+}

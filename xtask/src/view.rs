@@ -1,0 +1,149 @@
+//! The report for people: a line an exercise, then the one step to work on.
+
+use crate::output::{bold, count, green, indent, red, wrap, yellow};
+use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport};
+use crate::workbook::{Exercise, Subject, slashes};
+
+/// A whole report on a clone as it came has no more lines than this.
+const LINES: usize = 25;
+/// More passed checks of a step than this are counted.
+const PASSED_SHOWN: usize = 3;
+/// Further failing checks of a step are counted: they tend to follow from the first ones.
+const OPEN_SHOWN: usize = 3;
+
+/// `exercises` are those of the report, in the same order.
+pub fn render(
+    exercises: &[Exercise],
+    report: &Report,
+    subject: Subject,
+    fresh_clone: bool,
+) -> String {
+    let mut text = String::new();
+    let all = || exercises.iter().zip(&report.exercises);
+    let width = exercises.iter().map(|exercise| exercise.id.len()).max().unwrap_or_default();
+    for (exercise, found) in all() {
+        let (number, id) = (exercise.number(), &exercise.id);
+        text += &format!(" {number} {id:width$}   {}\n", standing(found));
+        for note in &found.notes {
+            text += &indent(note, 4);
+        }
+    }
+    text.push('\n');
+    if report.all_passed() {
+        text += &all_passed(exercises, report, subject);
+        return text;
+    }
+    let Some((exercise, found)) = all().find(|(_, found)| found.status != Status::Passed) else {
+        return text;
+    };
+    if fresh_clone {
+        let source = bold(slashes(&exercise.source()));
+        text += &format!(
+            " Every check fails until you write its code: that is the starting point.\n \
+             Open {source}, replace the todo!() of step 1,\n \
+             and run `cargo xtask verify` again.\n\n"
+        );
+    }
+    let last_passed = all().take_while(|(_, found)| found.status == Status::Passed).last();
+    if let Some((last, _)) = last_passed
+        && found.status == Status::NotStarted
+    {
+        let id = bold(&last.id);
+        text += &format!(" {id} is done. See it work, and compare:\n{}\n", afterwards(last));
+    }
+    let room = LINES.saturating_sub(text.lines().count());
+    text += &next_step(exercise, found, subject, room);
+    text
+}
+
+fn standing(found: &ExerciseReport) -> String {
+    let passed = found.steps.iter().filter(|step| step.status == Status::Passed).count();
+    let of = format!("{passed} of {} steps", found.steps.len());
+    match found.status {
+        Status::Passed => green(format!("{of}, passed")),
+        Status::NotStarted => "not started".to_owned(),
+        Status::DoesNotCompile => red("does not compile"),
+        Status::Failed | Status::TimedOut | Status::Crashed => of,
+    }
+}
+
+fn next_step(exercise: &Exercise, found: &ExerciseReport, subject: Subject, room: usize) -> String {
+    let index = found.first_open_step().unwrap_or_default();
+    let (step, declared) = (&found.steps[index], &exercise.steps[index]);
+    let source = exercise.path(subject).join("src").join("lib.rs");
+    if found.status == Status::DoesNotCompile {
+        let again = format!("cargo xtask verify {}", exercise.id);
+        return format!(" {} mend what is named above, then {again}\n", bold("next:"));
+    }
+    let heading = format!("next: step {}, {}", index + 1, step.id);
+    let mut text = format!(
+        " {}{:pad$} {}\n",
+        bold(&heading),
+        "",
+        slashes(&source),
+        pad = 34_usize.saturating_sub(heading.len())
+    );
+    // The heading, the two lines below the checks, and the count of those left out.
+    text += &checks(step, room.saturating_sub(4));
+    if subject == Subject::Reader {
+        text += &format!("   read    cargo xtask book --open {}\n", exercise.page(Some(declared)));
+        text += &format!("   hint    cargo xtask hint {} {}\n", exercise.id, index + 1);
+    }
+    text
+}
+
+/// The checks of a step: those passed, then the first others with their messages. The first is shown
+/// in full, the next as long as they fit into `room` lines.
+fn checks(step: &StepReport, room: usize) -> String {
+    if step.checks.is_empty() {
+        let gone =
+            "the checks of this step are gone from tests/steps: git checkout brings them back";
+        return format!("   {gone}\n");
+    }
+    let is_passed = |check: &&CheckReport| check.status == Status::Passed;
+    let (passed, open): (Vec<_>, Vec<_>) = step.checks.iter().partition(is_passed);
+    let mut text = String::new();
+    if passed.len() > PASSED_SHOWN {
+        text += &format!("   {}  {}\n", green("passed"), count(passed.len(), "check"));
+    } else {
+        text.extend(passed.iter().map(|check| format!("   {}  {}\n", green("passed"), check.name)));
+    }
+    let mut shown = 0;
+    for check in open.iter().take(OPEN_SHOWN) {
+        let mark = match check.status {
+            Status::NotStarted => yellow("to do "),
+            _ => red("FAILED"),
+        };
+        // The checks of one `todo!` name the same task: once is enough.
+        let again = shown > 0 && check.message == open[shown - 1].message;
+        let message = if again { String::new() } else { wrap(&check.message, 11) };
+        let next = format!("   {mark}  {}\n{}", check.name, indent(&message, 11));
+        if shown > 0 && text.lines().count() + next.lines().count() > room {
+            break;
+        }
+        text += &next;
+        shown += 1;
+    }
+    if shown < open.len() {
+        text += &format!("   and {} in this step\n", count(open.len() - shown, "more check"));
+    }
+    text
+}
+
+fn all_passed(exercises: &[Exercise], report: &Report, subject: Subject) -> String {
+    let checks = count(report.summary.checks, "check");
+    if subject == Subject::Solution {
+        let solutions = count(exercises.len(), "solution");
+        return format!(" {}\n", green(format!("All passed: {checks} on {solutions}.")));
+    }
+    let next: String = exercises.iter().map(afterwards).collect();
+    format!(" {} What comes next:\n{next}", green(format!("All passed: {checks}.")))
+}
+
+/// What to do with an exercise that is done.
+fn afterwards(exercise: &Exercise) -> String {
+    let (id, page) = (&exercise.id, exercise.page(None));
+    format!(
+        "   lab      cargo xtask lab {id}\n   compare  cargo xtask solution {id} --diff\n   read     cargo xtask book --open {page}\n"
+    )
+}

@@ -1,0 +1,256 @@
+use crate::workbook::Workbook;
+
+fn mistake(workbook: &Workbook, name: &str, header: &str, from: &str, to: &str) {
+    let diff = format!(
+        "--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,3 +1,3 @@\n pub fn add_1(x: u32) -> u32 {{\n-    {from}\n+    {to}\n }}\n"
+    );
+    workbook.write(
+        &format!("solutions/01-adder/mistakes/{name}.patch"),
+        &format!("{header}\n---\n{diff}"),
+    );
+}
+
+fn header(caught_by: &str) -> String {
+    format!(
+        "title: One is forgotten.\nwhy: it is easily\n  forgotten\nwhere: nowhere 1.0, issue 1\ncaught-by: {caught_by}"
+    )
+}
+
+#[test]
+fn a_sound_workbook_is_in_order() {
+    let workbook = Workbook::new();
+    let caught_by = header("step_1_add_1::zero_grows_by_1");
+    mistake(&workbook, "forgotten", &caught_by, "x + 1", "x");
+
+    workbook.xtask(&["check", "--bless"]);
+    let ran = workbook.xtask(&["check"]);
+
+    let stdout = ran.stdout.replace(&*workbook.path("").to_string_lossy(), "ROOT/");
+    assert_eq!(ran.code, 0, "{stdout}{}", ran.stderr);
+    insta::assert_snapshot!(stdout.trim(), @r"
+    1. exercise.toml, spec, chapter, .starter and spec.sum agree
+       in order
+
+    2. the scratch copy
+       34 files in ROOT/target/xtask/scratch
+       in order
+
+    3. each starter compiles, and its checks fail by their todo!
+       adder: 15 checks
+       summer: 15 checks
+       in order
+
+    4. each solution passes every check
+       adder: 15 checks
+       summer: 15 checks
+       in order
+
+    5. each mistake is caught by the check that it names
+       forgotten.patch
+         One is forgotten.
+         caught by  step_1_add_1::zero_grows_by_1
+         also       step_1_add_1::one_grows_by_1
+         also       step_1_add_1::ten_grows_by_1
+       adder: 1 mistake
+       summer: 0 mistakes
+       in order
+
+    6. the solutions hold under loom
+       adder-solution: no tests/loom.rs
+       summer-solution: no tests/loom.rs
+       in order
+
+    7. the claims about published libraries hold (field-notes)
+       there is no fixtures/field-notes: nothing to run
+       in order
+
+    8. the figures are current
+       0 files
+       in order
+
+    9. the book is sound
+       there is no book/builder: nothing to run
+       in order
+
+    check: all 9 parts are in order
+    ");
+    assert!(
+        workbook.read("solutions/01-adder/src/lib.rs").contains("x + 1"),
+        "only the copy was changed"
+    );
+}
+
+#[test]
+fn a_mistake_that_its_check_does_not_catch_is_a_finding() {
+    let workbook = Workbook::new();
+    workbook.xtask(&["check", "--bless"]);
+    let caught_by = header("step_1_add_1::zero_grows_by_1");
+    mistake(&workbook, "caught", &caught_by, "x + 1", "x");
+    mistake(&workbook, "does-not-apply", &caught_by, "x - 1", "x");
+    mistake(&workbook, "does-not-compile", &caught_by, "x + 1", "x + y");
+    mistake(&workbook, "hangs", &caught_by, "x + 1", "loop { std::thread::park() }");
+    mistake(&workbook, "incomplete", "title: One is forgotten.", "x + 1", "x");
+    mistake(&workbook, "not-caught", &caught_by, "x + 1", "if x == 10 { 0 } else { x + 1 }");
+    mistake(&workbook, "panics", &caught_by, "x + 1", "x.checked_sub(100).unwrap()");
+    mistake(&workbook, "unknown-check", &header("step_1_add_1::no_such"), "x + 1", "x");
+
+    let ran = workbook.xtask(&["check"]);
+
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    insta::assert_snapshot!(parts(&ran.stdout, "5.", "6."), @r"
+    5. each mistake is caught by the check that it names
+       caught.patch
+         One is forgotten.
+         caught by  step_1_add_1::zero_grows_by_1
+         also       step_1_add_1::one_grows_by_1
+         also       step_1_add_1::ten_grows_by_1
+       adder: 8 mistakes
+       summer: 0 mistakes
+       wrong  01-adder/mistakes/does-not-apply.patch: write the patch anew against the solution, to which it does not apply: error applying hunk #1
+       wrong  01-adder/mistakes/does-not-compile.patch: it does not compile:
+              error[E0425]: cannot find value `y` in this scope
+               --> solutions/01-adder/src/lib.rs:2:9
+                |
+              2 |     x + y
+                |         ^
+                |
+              help: a local variable with a similar name exists
+                |
+              2 -     x + y
+              2 +     x + x
+                |
+       wrong  01-adder/mistakes/hangs.patch: `step_1_add_1::zero_grows_by_1` fails with this mistake in place, but not by its assertion; have the check assert what the mistake breaks:
+              ended after 1 s, still waiting: an await, a lock or a channel that nobody completes?
+                also       step_1_add_1::one_grows_by_1
+                also       step_1_add_1::ten_grows_by_1
+       wrong  01-adder/mistakes/incomplete.patch: the header lacks `why:`
+       wrong  01-adder/mistakes/not-caught.patch: `step_1_add_1::zero_grows_by_1` passes with this mistake in place: sharpen the check, or name the one that catches it
+                also       step_1_add_1::ten_grows_by_1
+       wrong  01-adder/mistakes/panics.patch: `step_1_add_1::zero_grows_by_1` fails with this mistake in place, but not by its assertion; have the check assert what the mistake breaks:
+              called `Option::unwrap()` on a `None` value
+              at solutions/01-adder/src/lib.rs:2
+                also       step_1_add_1::one_grows_by_1
+                also       step_1_add_1::ten_grows_by_1
+       wrong  01-adder/mistakes/unknown-check.patch: caught-by names `step_1_add_1::no_such`, which is no check of the spec
+    ");
+}
+
+#[test]
+fn every_other_finding_says_what_to_do_too() {
+    let workbook = Workbook::new();
+    workbook.xtask(&["check", "--bless"]);
+    // A check that the starter passes, an exemption no longer needed, a solution that fails, a
+    // starter with a warning, a heading that is gone, a module too many, a spec that is not blessed.
+    let exercise = "exercises/02-summer";
+    workbook.replace(
+        &format!("{exercise}/tests/steps/step_1_add_1.rs"),
+        "assert_eq!(add_1(0), 1",
+        "assert_eq!(0, 0",
+    );
+    workbook.replace(
+        &format!("{exercise}/exercise.toml"),
+        "hints = [\"a\", \"b\", \"c\"]",
+        "hints = [\"a\", \"b\", \"c\"]\npasses_on_starter = [\"one_grows_by_1\"]",
+    );
+    workbook.replace("solutions/02-summer/src/lib.rs", "x + 3", "x + 4");
+    workbook.replace(
+        &format!("{exercise}/.starter/src/lib.rs"),
+        "pub fn add_5",
+        "fn unused() {}\npub fn add_5",
+    );
+    workbook.replace("book/src/summer.md", "Adding 4", "Adding four");
+    workbook.write(&format!("{exercise}/tests/steps/step_6_add_6.rs"), "");
+
+    let ran = workbook.xtask(&["check"]);
+
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    insta::assert_snapshot!(parts(&ran.stdout, "1.", "2."), @r"
+    1. exercise.toml, spec, chapter, .starter and spec.sum agree
+       wrong  exercises/02-summer/tests/steps/step_6_add_6.rs belongs to no step of exercise.toml: declare it or rename it
+       wrong  exercises/02-summer/exercise.toml: no heading of book/src/summer.md has the anchor `adding-4`; add `{#adding-4}` to one
+       wrong  exercises/02-summer/src differs from exercises/02-summer/.starter/src: `cargo xtask reset summer` if you solved the exercise, `cargo xtask check --bless` if you changed the starter
+       wrong  exercises/02-summer/.starter/spec.sum is not that of exercises/02-summer/tests: `cargo xtask check --bless`
+    ");
+    insta::assert_snapshot!(parts(&ran.stdout, "3.", "5."), @r"
+    3. each starter compiles, and its checks fail by their todo!
+       adder: 15 checks
+       summer: 15 checks
+       wrong  summer compiles with a warning:
+              warning: function `unused` is never used
+                --> exercises/02-summer/src/lib.rs:13:4
+                 |
+              13 | fn unused() {}
+                 |    ^^^^^^
+                 |
+                 = note: `#[warn(dead_code)]` (part of `#[warn(unused)]`) on by default
+       wrong  summer, step_1_add_1::one_grows_by_1 fails on the starter: take it out of passes_on_starter
+       wrong  summer, step_1_add_1::zero_grows_by_1 passes on the untouched starter: it proves nothing; make it need the reader's code, or declare it in passes_on_starter
+
+    4. each solution passes every check
+       adder: 15 checks
+       summer: 15 checks
+       wrong  summer, step_3_add_3::one_grows_by_3 fails on the solution:
+              adding is more than copying
+              got 5, expected 4
+       wrong  summer, step_3_add_3::ten_grows_by_3 fails on the solution:
+              adding is more than copying
+              got 14, expected 13
+       wrong  summer, step_3_add_3::zero_grows_by_3 fails on the solution:
+              adding is more than copying
+              got 4, expected 3
+    ");
+    assert!(ran.stdout.ends_with("check: 10 findings to mend\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
+    let workbook = Workbook::new();
+    workbook.replace("Cargo.toml", "[\"", "[\"book/builder\", \"exercises/01-adder/lab\", \"");
+    let manifest = |name| format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
+    workbook.write("exercises/01-adder/lab/Cargo.toml", &manifest("adder-lab"));
+    workbook.write("book/builder/Cargo.toml", &manifest("book-builder"));
+    workbook.write(
+        "exercises/01-adder/lab/src/main.rs",
+        "fn main() {
+             let args: Vec<_> = std::env::args().skip(1).collect();
+             if args[0] != \"--figures\" { return println!(\"lab {args:?}\") }
+             std::fs::create_dir_all(&args[1]).unwrap();
+             for name in [\"a\", \"b\"] { std::fs::write(format!(\"{}/{name}.svg\", args[1]), name).unwrap() }
+         }",
+    );
+    workbook.write(
+        "book/builder/src/main.rs",
+        "fn main() { println!(\"book {:?}\", std::env::args().skip(1).collect::<Vec<_>>()) }",
+    );
+
+    let lab = workbook.xtask(&["lab", "1", "--seed", "7", "--live"]);
+    assert_eq!((lab.code, &*lab.stdout), (0, "lab [\"--seed\", \"7\", \"--live\"]\n"));
+    let book = workbook.xtask(&["book", "--open", "adder#adding-1"]);
+    assert_eq!(
+        (book.code, &*book.stdout),
+        (0, "book [\"build\", \"--open\", \"adder#adding-1\"]\n")
+    );
+    let book = workbook.xtask(&["book", "--serve"]);
+    assert_eq!((book.code, &*book.stdout), (0, "book [\"serve\"]\n"));
+
+    assert_eq!(workbook.read("book/src/figures/a.svg"), "a");
+    workbook.write("book/src/figures/a.svg", "by hand");
+    workbook.write("book/src/figures/c.svg", "from a program that is gone");
+    let ran = workbook.xtask(&["check"]);
+    insta::assert_snapshot!(parts(&ran.stdout, "8.", "check:"), @r#"
+    8. the figures are current
+       2 files
+       wrong  book/src/figures/a.svg is not what the programs draw today: run `cargo xtask book`
+       wrong  book/src/figures/c.svg is drawn by no program: remove it
+
+    9. the book is sound
+    book ["check"]
+       in order
+    "#);
+}
+
+/// The report from the part of this number up to the other.
+fn parts<'a>(report: &'a str, from: &str, to: &str) -> &'a str {
+    let begin = report.find(&format!("\n{from}")).unwrap();
+    report[begin..begin + report[begin..].find(&format!("\n{to}")).unwrap()].trim()
+}

@@ -1,0 +1,8 @@
+//! The commands, run as a reader runs them, against small workbooks of their own.
+
+#![allow(clippy::format_push_string, reason = "`+= &format!` reads best")]
+
+mod check;
+mod reader;
+mod verify;
+mod workbook;
