@@ -1,4 +1,6 @@
-//! `cargo xtask book`: the figures from a run of the solutions, then the book around them.
+//! `cargo xtask book`: the book, around the figures in the repository; with `--figures`, around new
+//! ones from a run of the solutions. Drawing compiles every lab, so a reader's first click on a page
+//! does without; that the figures are those of the code is `check`'s business.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -18,10 +20,15 @@ pub struct Args {
     /// Serve the book on this machine and rebuild it when a file changes
     #[arg(long, conflicts_with = "open")]
     serve: bool,
+    /// Draw the figures anew first, from a run of the solutions: after a change to a lab
+    #[arg(long)]
+    figures: bool,
 }
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
-    draw_figures(workbook, &workbook.root.join("book").join("src").join("figures"))?;
+    if args.figures {
+        draw_figures(workbook, &workbook.root.join("book").join("src").join("figures"))?;
+    }
     let mut all = vec!["run", "--package", "book-builder", "--"];
     match &args.open {
         _ if args.serve => all.push("serve"),

@@ -23,10 +23,11 @@ pub fn check(workbook: &Workbook) -> Result<Findings> {
     for (path, content) in &fresh {
         let path_shown = slashes(path);
         match in_book.get(path) {
-            None => found
-                .wrong(format!("book/src/figures/{path_shown} is missing: run `cargo xtask book`")),
+            None => found.wrong(format!(
+                "book/src/figures/{path_shown} is missing: run `cargo xtask book --figures`"
+            )),
             Some(old) if old != content => {
-                found.wrong(format!("book/src/figures/{path_shown} is not what the programs draw today: run `cargo xtask book`"));
+                found.wrong(format!("book/src/figures/{path_shown} is not what the programs draw today: run `cargo xtask book --figures`"));
             }
             Some(_) => {}
         }
