@@ -233,6 +233,9 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let book = workbook.xtask(&["book", "--serve"]);
     assert_eq!((book.code, &*book.stdout), (0, "book [\"serve\"]\n"));
 
+    assert!(!workbook.path("book/src/figures").exists(), "no lab is compiled for a reader of the book");
+    let book = workbook.xtask(&["book", "--figures"]);
+    assert_eq!((book.code, &*book.stdout), (0, "book [\"build\"]\n"));
     assert_eq!(workbook.read("book/src/figures/a.svg"), "a");
     workbook.write("book/src/figures/a.svg", "by hand");
     workbook.write("book/src/figures/c.svg", "from a program that is gone");
@@ -240,7 +243,7 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     insta::assert_snapshot!(parts(&ran.stdout, "8.", "check:"), @r#"
     8. the figures are current
        2 files
-       wrong  book/src/figures/a.svg is not what the programs draw today: run `cargo xtask book`
+       wrong  book/src/figures/a.svg is not what the programs draw today: run `cargo xtask book --figures`
        wrong  book/src/figures/c.svg is drawn by no program: remove it
 
     9. the book is sound
