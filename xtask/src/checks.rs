@@ -96,7 +96,7 @@ impl Spec<'_> {
         let mut command = self.command();
         command.args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"]);
         let outcome = process::run(command, limit).with_context(|| self.cannot_run())?;
-        let Verdict { status, message, by_assertion } = explain(&outcome, limit);
+        let Verdict { status, message, by_assertion, todo_at } = explain(&outcome, limit);
         let (module, name) = match test.rsplit_once("::") {
             Some((path, name)) => (path.strip_prefix("steps::").unwrap_or(path), name),
             None => ("", test),
@@ -107,6 +107,7 @@ impl Spec<'_> {
             message,
             millis: outcome.took.as_millis(),
             by_assertion,
+            todo_at,
         };
         Ok(Check { module: module.to_owned(), report })
     }

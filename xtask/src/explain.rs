@@ -18,11 +18,13 @@ pub struct Verdict {
     pub message: String,
     /// Failed by an assertion or a snapshot of the spec, as opposed to a panic somewhere else.
     pub by_assertion: bool,
+    /// `file:line` of the `todo!` that was reached.
+    pub todo_at: Option<String>,
 }
 
 impl Verdict {
     fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: shorten(&message.into()), by_assertion: false }
+        Self { status, message: shorten(&message.into()), by_assertion: false, todo_at: None }
     }
 }
 
@@ -52,8 +54,9 @@ pub fn explain(outcome: &Outcome, limit: Duration) -> Verdict {
     if !finished {
         return Verdict::new(Status::Crashed, ended_early(status, &panics));
     }
-    if let Some(todo) = panics.iter().find_map(Panic::todo) {
-        return Verdict::new(Status::NotStarted, todo);
+    if let Some((panic, todo)) = panics.iter().find_map(|panic| Some((panic, panic.todo()?))) {
+        let todo_at = Some(panic.place.replace('\\', "/"));
+        return Verdict { todo_at, ..Verdict::new(Status::NotStarted, todo) };
     }
     match panics.as_slice() {
         [] => Verdict::new(Status::Failed, without_panic(outcome)),

@@ -55,6 +55,9 @@ pub struct CheckReport {
     pub millis: u128,
     #[serde(skip)]
     pub by_assertion: bool,
+    /// `file:line` of the `todo!` that it came to.
+    #[serde(skip)]
+    pub todo_at: Option<String>,
 }
 
 impl Report {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::files;
 use crate::output;
+use crate::state::State;
 use crate::workbook::{Subject, Workbook, slashes};
 
 #[derive(clap::Args)]
@@ -45,8 +46,17 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     files::write_tree(&source, &starter)?;
+    forget_progress(workbook, &exercise.id);
     output::out(&format!("{text}{shown} is the starter again."));
     Ok(true)
+}
+
+/// The hints begin anew as well. A state that can't be saved is no reason to fail.
+fn forget_progress(workbook: &Workbook, id: &str) {
+    let mut state = State::load(workbook);
+    state.current_step.remove(id);
+    state.hints_shown.retain(|step, _| step.split('/').next() != Some(id));
+    let _ = state.save(workbook);
 }
 
 /// Creates the first free `.backups/<id>-<n>`. Creating it is the test whether it is free.

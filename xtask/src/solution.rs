@@ -46,15 +46,18 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         for (path, content) in &solution {
             let path = slashes(&solution_folder.join(path));
             text += &format!("{}\n", bold(format!("// {path}")));
-            text += &String::from_utf8_lossy(content);
+            text += &lossy(content);
         }
     }
     output::out(&text);
     Ok(true)
 }
 
+/// The text without the marks by which the book includes parts of it.
 fn lossy(content: &[u8]) -> String {
-    String::from_utf8_lossy(&files::fold_crlf(content)).into_owned()
+    let text = String::from_utf8_lossy(&files::fold_crlf(content)).into_owned();
+    let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
+    text.split_inclusive('\n').filter(|line| !is_mark(line)).collect()
 }
 
 /// A unified diff without its file names.

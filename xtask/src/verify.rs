@@ -9,7 +9,7 @@ use crate::checks::{Check, Spec};
 use crate::files;
 use crate::output;
 use crate::progress::Progress;
-use crate::report::{ExerciseReport, Report, Status, StepReport, combine};
+use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport, combine};
 use crate::state::State;
 use crate::view;
 use crate::watch;
@@ -66,6 +66,9 @@ pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report
         };
         reports.push(report);
     }
+    if args.subject() == Subject::Reader {
+        remember_current_step(workbook, &mut reports);
+    }
     let report = Report::new(reports);
     if args.json {
         for note in report.exercises.iter().flat_map(|exercise| &exercise.notes) {
@@ -74,9 +77,6 @@ pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report
         output::out(&serde_json::to_string(&report)?);
     } else {
         output::out(&view::render(&exercises, &report, args.subject(), !anything_begun));
-    }
-    if args.subject() == Subject::Reader {
-        remember_current_step(workbook, &report);
     }
     Ok(report)
 }
@@ -126,23 +126,45 @@ pub fn verify(
         let progress = Progress::new(&exercise.id, tests.len());
         spec.run(&tests, limit, &progress)?
     };
-    Ok(assemble(workbook, exercise, checks, notes))
+    let begun = subject == Subject::Solution || exercise.is_begun(workbook)?;
+    Ok(assemble(workbook, exercise, begun, checks, notes))
+}
+
+/// A check that comes to the task of a later step is not waiting for that step: something in its own
+/// lets the code get there.
+fn tell_a_later_task(check: &mut CheckReport, step: usize) {
+    let later = |task: &str| {
+        let number = task.strip_prefix("step ")?.split(':').next()?.parse::<usize>().ok()?;
+        (number > step).then_some(number)
+    };
+    if check.status == Status::NotStarted && later(&check.message).is_some() {
+        check.status = Status::Failed;
+        check.message = format!(
+            "your code came to \"{}\", where this check should not lead: see what it does in step {step}",
+            check.message
+        );
+    }
 }
 
 /// Sorts the checks into their steps.
 fn assemble(
     workbook: &Workbook,
     exercise: &Exercise,
+    begun: bool,
     mut checks: Vec<Check>,
     mut notes: Vec<String>,
 ) -> ExerciseReport {
     let steps: Vec<_> = exercise
         .steps
         .iter()
-        .map(|step| {
+        .zip(1..)
+        .map(|(step, number)| {
             let module = exercise.module(step);
             let of_step = checks.extract_if(.., |check| check.module == module);
             let mut checks: Vec<_> = of_step.map(|check| check.report).collect();
+            for check in &mut checks {
+                tell_a_later_task(check, number);
+            }
             // Libtest sorts by name; the spec tells them in an order that makes sense.
             let steps = exercise.path(Subject::Reader).join("tests").join("steps");
             let path = workbook.root.join(steps).join(module + ".rs");
@@ -161,7 +183,6 @@ fn assemble(
         ));
     }
     let status = combine(steps.iter().map(|step| step.status));
-    let begun = steps.iter().any(|step| step.status == Status::Passed);
     let status = match status {
         Status::Passed => Status::Passed,
         Status::NotStarted if !begun => Status::NotStarted,
@@ -193,12 +214,24 @@ fn compile_errors(errors: &[String]) -> String {
     text.trim_end().to_owned()
 }
 
-/// `hint` begins where the reader stands. If it can't be noted, nothing else suffers.
-fn remember_current_step(workbook: &Workbook, report: &Report) {
+/// `hint` begins where the reader stands, and one who falls back is told. If it can't be noted,
+/// nothing else suffers.
+fn remember_current_step(workbook: &Workbook, reports: &mut [ExerciseReport]) {
     let mut state = State::load(workbook);
-    for exercise in &report.exercises {
-        if let Some(step) = exercise.first_open_step() {
+    for exercise in reports {
+        // Of code that does not compile nothing is known.
+        if exercise.status == Status::DoesNotCompile {
+            continue;
+        }
+        let Some(step) = exercise.first_open_step() else { continue };
+        let before =
             state.current_step.insert(exercise.id.clone(), exercise.steps[step].id.clone());
+        let before = before.and_then(|id| exercise.steps.iter().position(|step| step.id == id));
+        if before.is_some_and(|before| step < before) {
+            let (number, id) = (step + 1, &exercise.steps[step].id);
+            exercise
+                .notes
+                .push(format!("step {number}, {id}, passed before: your last change broke it"));
         }
     }
     if let Err(error) = state.save(workbook) {

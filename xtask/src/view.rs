@@ -76,11 +76,16 @@ fn next_step(exercise: &Exercise, found: &ExerciseReport, subject: Subject, room
         return format!(" {} mend what is named above, then {again}\n", bold("next:"));
     }
     let heading = format!("next: step {}, {}", index + 1, step.id);
+    // To the line of the task, where it lies in the reader's file.
+    let source = slashes(&source);
+    let to_do = step.checks.iter().find(|check| check.status == Status::NotStarted);
+    let todo_at = to_do.and_then(|check| check.todo_at.as_ref());
+    let place = todo_at.filter(|place| place.starts_with(&source)).unwrap_or(&source);
     let mut text = format!(
         " {}{:pad$} {}\n",
         bold(&heading),
         "",
-        slashes(&source),
+        place,
         pad = 34_usize.saturating_sub(heading.len())
     );
     // The heading, the two lines below the checks, and the count of those left out.

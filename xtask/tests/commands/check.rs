@@ -233,7 +233,10 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let book = workbook.xtask(&["book", "--serve"]);
     assert_eq!((book.code, &*book.stdout), (0, "book [\"serve\"]\n"));
 
-    assert!(!workbook.path("book/src/figures").exists(), "no lab is compiled for a reader of the book");
+    assert!(
+        !workbook.path("book/src/figures").exists(),
+        "no lab is compiled for a reader of the book"
+    );
     let book = workbook.xtask(&["book", "--figures"]);
     assert_eq!((book.code, &*book.stdout), (0, "book [\"build\"]\n"));
     assert_eq!(workbook.read("book/src/figures/a.svg"), "a");

@@ -39,6 +39,10 @@ fn each_call_of_hint_shows_one_level_more_and_the_last_says_where_to_go() {
     assert_eq!(hint(&["adder"]), third, "all three stay");
     assert!(hint(&["adder", "2"]).contains("hint 1 of 3"), "each step counts by itself");
 
+    workbook.solve("01-adder");
+    assert_eq!(workbook.xtask(&["reset", "adder"]).code, 0);
+    assert!(hint(&["adder", "1"]).contains("more  cargo"), "a reset begins with the first hint");
+
     let ran = workbook.xtask(&["hint", "adder", "6"]);
     assert_eq!(ran.code, 2);
     insta::assert_snapshot!(ran.stderr, @r"

@@ -24,7 +24,7 @@ fn a_fresh_clone_says_that_failing_is_the_start_and_what_to_do() {
     Open exercises/01-adder/src/lib.rs, replace the todo!() of step 1,
     and run `cargo xtask verify` again.
 
-    next: step 1, add-1                exercises/01-adder/src/lib.rs
+    next: step 1, add-1                exercises/01-adder/src/lib.rs:2
       to do   zero_grows_by_1
               step 1: add 1 to 0
       to do   one_grows_by_1
@@ -42,6 +42,34 @@ fn a_fresh_clone_says_that_failing_is_the_start_and_what_to_do() {
             .any(|entry| { entry.unwrap().file_name().to_string_lossy().contains("summer") }),
         "an exercise that is not begun, and not the next, is not built"
     );
+}
+
+#[test]
+fn a_check_that_comes_to_a_later_task_has_failed_and_one_that_passed_before_is_named() {
+    let workbook = Workbook::new();
+    let source = "exercises/01-adder/src/lib.rs";
+    workbook.replace(source, "todo!(\"step 1: add 1 to {x}\")", "x + 1");
+    workbook.xtask(&["verify", "adder"]);
+    workbook.replace(source, "x + 1", "add_2(x) - 1");
+
+    let ran = workbook.xtask(&["verify", "adder"]);
+    insta::assert_snapshot!(ran.stdout, @r#"
+    01 adder   0 of 5 steps
+       step 1, add-1, passed before: your last change broke it
+
+    next: step 1, add-1                exercises/01-adder/src/lib.rs
+      FAILED  zero_grows_by_1
+              your code came to "step 2: add 2 to 0", where this check should not lead: see what it does in step 1
+      FAILED  one_grows_by_1
+              your code came to "step 2: add 2 to 1", where this check should not lead: see what it does in step 1
+      FAILED  ten_grows_by_1
+              your code came to "step 2: add 2 to 10", where this check should not lead: see what it does in step 1
+      read    cargo xtask book --open adder#adding-1
+      hint    cargo xtask hint adder 1
+    "#);
+
+    let again = workbook.xtask(&["verify", "adder"]);
+    assert!(!again.stdout.contains("passed before"), "told once:\n{}", again.stdout);
 }
 
 #[test]
@@ -82,7 +110,7 @@ fn the_first_open_step_is_shown_and_then_what_comes_after_all_have_passed() {
       compare  cargo xtask solution adder --diff
       read     cargo xtask book --open adder
 
-    next: step 1, add-1                exercises/02-summer/src/lib.rs
+    next: step 1, add-1                exercises/02-summer/src/lib.rs:2
       to do   zero_grows_by_1
               step 1: add 1 to 0
       to do   one_grows_by_1

@@ -14,15 +14,19 @@ async fn open_rejects_without_running_the_operation() {
     let runs = Cell::new(0);
 
     for _ in 0..100 {
-        let operation = || async {
+        let operation = || {
             runs.set(runs.get() + 1);
-            Ok::<_, &str>("fine")
+            async { Ok::<_, &str>("fine") }
         };
         let result = breaker.call(operation).await;
         assert!(matches!(result, Err(CallError::Rejected(_))), "got {result:?} while open");
     }
 
-    assert_eq!(runs.get(), 0, "an open breaker spares the dependency: the operation is not run");
+    assert_eq!(
+        runs.get(),
+        0,
+        "an open breaker spares the dependency: it doesn't even ask the operation for its future"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,14 +54,21 @@ async fn a_call_returns_what_the_operation_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_operation_counts_as_a_failure() {
+async fn call_counts_errors_as_failures_and_values_as_successes() {
     let breaker = breaker(streak_only());
+    let run = async |results: &[Result<(), &'static str>]| {
+        for result in results {
+            let _ = breaker.call(|| async { *result }).await;
+        }
+    };
 
-    for _ in 0..5 {
-        breaker.call(|| async { Err::<(), _>("503") }).await.unwrap_err();
-    }
+    run(&[Err("503"); 4]).await;
+    run(&[Ok(())]).await;
+    run(&[Err("503"); 4]).await;
+    assert_eq!(breaker.state(), State::Closed, "four errors, a success, four errors");
+    run(&[Err("503")]).await;
 
-    assert_eq!(breaker.state(), State::Open, "five calls returned an error, one after the other");
+    assert_eq!(breaker.state(), State::Open, "the fifth error in a row");
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,7 +48,8 @@ async fn a_result_that_leaves_the_window_no_longer_counts() {
     assert_eq!(
         breaker.state(),
         State::Closed,
-        "4 of the last 10 calls failed; the 4 before them have left the window"
+        "4 of the last 10 calls failed; the 4 before them have left a window of 10, which would not \
+         be so in one of 11"
     );
     fail(&breaker, 1);
 
@@ -111,6 +112,24 @@ async fn the_rate_is_exact_at_the_threshold() {
             threshold * of as f64
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_empties_the_window() {
+    let breaker = breaker(rate_only());
+    fail(&breaker, 10);
+    super::wait(super::OPEN_FOR).await;
+    succeed(&breaker, 3);
+    assert_eq!(breaker.state(), State::Closed, "three probes succeeded");
+
+    fail(&breaker, 9);
+
+    assert_eq!(
+        breaker.state(),
+        State::Closed,
+        "9 results are too few for a rate: those from before the breaker opened are no longer there, \
+         and probes are not among them"
+    );
 }
 
 #[tokio::test(start_paused = true)]

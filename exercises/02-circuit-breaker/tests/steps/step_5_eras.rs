@@ -67,20 +67,24 @@ async fn a_late_result_does_not_free_a_probes_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_failure_does_not_count_in_the_next_closed_era() {
-    let breaker = breaker(streak_only());
-    let late: Vec<_> = (0..5).map(|_| breaker.try_acquire().unwrap()).collect();
-    fail(&breaker, 5);
+    let breaker = breaker(Config { failure_threshold: 1, ..streak_only() });
+    let late = breaker.try_acquire().expect("closed");
+    fail(&breaker, 1);
     wait(OPEN_FOR).await;
+    let probe = breaker.try_acquire().expect("the first probe is admitted");
     succeed(&breaker, 3);
 
-    for call in late {
-        call.record(Outcome::Failure);
-    }
-
+    late.record(Outcome::Failure);
     assert_eq!(
         breaker.state(),
         State::Closed,
         "closed then and closed now, but not the same era: compare eras, not states"
+    );
+    probe.record(Outcome::Failure);
+    assert_eq!(
+        breaker.state(),
+        State::Closed,
+        "this probe began half-open, and that era ended when three others closed the breaker"
     );
 }
 
@@ -130,7 +134,11 @@ async fn probes_that_never_return_lose_their_lease() {
     let mut diary = Diary::of(&breaker);
 
     diary.note(&format!("{} probes hang", admitted(&breaker, 10)));
-    wait(LEASE - MILLISECOND).await;
+    for _ in 1..60 {
+        wait(SECOND).await;
+        assert!(breaker.try_acquire().is_err(), "all places are taken");
+    }
+    wait(SECOND - MILLISECOND).await;
     diary.note("a millisecond early");
     wait(MILLISECOND).await;
     diary.note("lease over");
@@ -139,7 +147,7 @@ async fn probes_that_never_return_lose_their_lease() {
 
     insta::assert_snapshot!(
         diary.text,
-        "silence for the length of the lease is a failure: without a lease, hung probes keep the breaker half-open for ever",
+        "60 s after the last probe was let through, silence is a failure, however many callers were rejected meanwhile",
         @"
         0.000s    3 probes hang            half-open
         59.999s   a millisecond early      half-open
@@ -155,10 +163,17 @@ async fn the_lease_runs_only_while_a_probe_is_out() {
     succeed(&breaker, 1);
 
     wait(Duration::from_secs(3600)).await;
-
     assert_eq!(
         breaker.state(),
         State::HalfOpen,
         "an hour without a caller is no failure: the next caller is a probe"
+    );
+    let _probe = breaker.try_acquire().expect("no probe is out");
+    wait(LEASE - MILLISECOND).await;
+
+    assert_eq!(
+        breaker.state(),
+        State::HalfOpen,
+        "the lease runs from this probe, not from earlier"
     );
 }

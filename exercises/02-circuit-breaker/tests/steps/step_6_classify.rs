@@ -135,3 +135,15 @@ async fn what_is_ignored_in_so_many_words_is_ignored_even_when_slow() {
 
     assert_eq!(breaker.state(), State::Closed, "the classifier has the last word");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_probe_is_a_failed_one() {
+    let config = Config { slow_call_threshold: Some(2 * SECOND), ..Config::default() };
+    let breaker = half_open(config).await;
+
+    let probe = breaker.try_acquire().expect("the first probe is admitted");
+    super::wait(2 * SECOND).await;
+    probe.record(Outcome::Success);
+
+    assert_eq!(breaker.state(), State::Open, "slow is slow, whatever state the breaker is in");
+}

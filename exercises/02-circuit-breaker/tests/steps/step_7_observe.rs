@@ -130,20 +130,50 @@ async fn a_snapshot_shows_the_way_back() {
 async fn every_call_is_counted_once() {
     let breaker = breaker(Config::default());
     let late = breaker.try_acquire().unwrap();
+    let late_and_dropped = breaker.try_acquire().unwrap();
     succeed(&breaker, 2);
     end(&breaker, 3, Outcome::Ignored);
     drop(breaker.try_acquire());
     fail(&breaker, 5);
     assert!(breaker.try_acquire().is_err(), "open");
     late.record(Outcome::Success);
+    drop(late_and_dropped);
+    wait(OPEN_FOR).await;
+    assert_eq!(admitted(&breaker, 5), 3, "three probes are let through, and two callers rejected");
+    breaker.reset();
 
     let expected =
-        Counts { admitted: 12, rejected: 1, succeeded: 2, failed: 5, ignored: 4, late: 1 };
+        Counts { admitted: 16, rejected: 3, succeeded: 2, failed: 5, ignored: 4, late: 2 };
     assert_eq!(
         breaker.snapshot().counts,
         expected,
-        "2 succeeded, 5 failed, 3 ignored and 1 dropped, 1 late: 12 admitted"
+        "2 succeeded, 5 failed, 3 were ignored and 1 dropped, 2 came late (one of them by a drop), 3 \
+         probes are still out: 16 admitted. One was rejected while open and 2 while the probes were \
+         out. A reset leaves the counts"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_listener_hears_every_transition() {
+    let (breaker, first) = observed(Config::default());
+    let second = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&second);
+    let breaker = breaker.on_transition(move |_| *count.lock().unwrap() += 1);
+    fail(&breaker, 5);
+    wait(OPEN_FOR).await;
+
+    breaker.force_open();
+
+    insta::assert_snapshot!(
+        first.lock().unwrap(),
+        "at 30 s two things happen in one call: the open time is over, and the breaker is forced open",
+        @"
+        0.000s    era 1  closed → open (5 failures in a row)
+        30.000s   era 2  open → half-open (open time over)
+        30.000s   era 3  half-open → forced open (forced)
+        "
+    );
+    assert_eq!(*second.lock().unwrap(), 3, "a second listener hears as much as the first");
 }
 
 #[tokio::test(start_paused = true)]
