@@ -13,8 +13,6 @@ use process_wrap::std::{ChildWrapper, CommandWrap};
 
 /// How much is kept of the beginning of an output, and as much again of its end.
 const KEPT: usize = 64 * 1024;
-/// A busy child used at least this share of one CPU; side by side with others it may get little.
-const BUSY_SHARE: f64 = 0.1;
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -91,29 +89,32 @@ fn wait(child: &mut dyn ChildWrapper, begin: Instant, limit: Duration) -> io::Re
             return Ok(End::Exited(status));
         }
         if begin.elapsed() >= limit || STOPPED.load(Ordering::SeqCst) {
-            let share = |used: Duration| used.as_secs_f64() / begin.elapsed().as_secs_f64();
-            return Ok(End::TimedOut {
-                busy: cpu_time(child.id()).map(|used| share(used) > BUSY_SHARE),
-            });
+            return Ok(End::TimedOut { busy: is_busy(child.id()) });
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(10));
     }
 }
 
-/// The CPU time that all threads of a process have used.
+/// Whether a thread of the process computes, or would if it got a CPU. It is asked a few times, since one
+/// that prints without end also waits for its pipe.
 #[cfg(target_os = "linux")]
-fn cpu_time(id: u32) -> Option<Duration> {
-    // The unit is 1/100 s on every Linux. The name in parentheses may hold anything, hence `rsplit`.
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(Duration::from_millis((user + system) * 10))
+fn is_busy(id: u32) -> Option<bool> {
+    for _ in 0..5 {
+        for task in std::fs::read_dir(format!("/proc/{id}/task")).ok()? {
+            let stat = std::fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+            // The name in parentheses may hold anything; the state is the field after it.
+            if stat.rsplit(')').next()?.trim_start().starts_with('R') {
+                return Some(true);
+            }
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Some(false)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn cpu_time(_: u32) -> Option<Duration> {
+fn is_busy(_: u32) -> Option<bool> {
     None
 }
 
