@@ -1,0 +1,2 @@
+//! The spec of the retry budget, a module a step.
+mod steps;

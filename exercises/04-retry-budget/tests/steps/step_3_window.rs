@@ -1,0 +1,153 @@
+//! Step 3: what counts is the last window: its requests, less its retries.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use retry_budget::{Config, RetryBudget};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::{MILLISECOND, SECOND, budget, granted, requests, share_only, wait};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+#[tokio::test(start_paused = true)]
+async fn a_deposit_counts_for_a_window_and_no_longer() {
+    for into_the_run in [0, 50, 99, 650] {
+        let budget = budget(share_only(0.1));
+        wait(into_the_run * MILLISECOND).await;
+        requests(&budget, 100);
+
+        wait(900 * MILLISECOND).await;
+        assert_eq!(budget.balance(), 10, "0.9 s later: a deposit counts for at least 9/10 of 1 s");
+        wait(100 * MILLISECOND).await;
+        assert_eq!(budget.balance(), 0, "1 s later: it has no more to say about the load of now");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deposits_age_at_the_same_speed_however_often_somebody_looks() {
+    for every in [300, 700, 999, 1_000, 1_001, 1_050, 1_500, 1_900] {
+        let budget = budget(Config { window: 10 * SECOND, ..share_only(0.1) });
+        requests(&budget, 100);
+        let deposited = Instant::now();
+
+        while deposited.elapsed() < 20 * SECOND {
+            wait(every * MILLISECOND).await;
+            let (balance, age) = (budget.balance(), deposited.elapsed());
+            if age <= 9 * SECOND {
+                assert_eq!(balance, 10, "a look every {every} ms: forgotten after {age:?} of 10 s");
+            } else if age >= 10 * SECOND {
+                assert_eq!(
+                    balance, 0,
+                    "a look every {every} ms: still there after {age:?} of 10 s"
+                );
+            }
+        }
+    }
+}
+
+/// A thousand requests a second, and from `quiet` on somebody who asks for all that he can get.
+async fn grants_after(quiet: u64) -> Vec<u64> {
+    let budget = budget(share_only(0.1));
+    let mut grants = Vec::new();
+    for millisecond in 0..4_000 {
+        requests(&budget, 1);
+        let asked = if millisecond < quiet { 0 } else { 1_000 };
+        grants.extend((0..granted(&budget, asked)).map(|_| millisecond));
+        wait(MILLISECOND).await;
+    }
+    grants
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_position_of_the_window_holds_more_than_the_share() {
+    for quiet in [0, 500, 900, 950, 990, 999, 1_000, 1_010, 1_050, 1_500, 1_999] {
+        let grants = grants_after(quiet).await;
+
+        assert!(!grants.is_empty(), "somebody asks from {quiet} ms on, and is granted something");
+        for &last in &grants {
+            // At least 9/10 of a window of retries, at most a whole one of requests: see the chapter.
+            let retries = grants.iter().filter(|at| **at <= last && **at + 900 > last).count();
+            let requests = (last + 1).min(1_000);
+            assert!(
+                retries as u64 * 10 <= requests,
+                "{retries} retries in the 0.9 s up to {last} ms, but only {requests} requests in the \
+                 whole second: what was spent must count as long as what was earned, and no edge of \
+                 a window may forget it"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_every_request_fails_a_tenth_is_retried() {
+    let grants = grants_after(0).await;
+
+    assert_eq!(
+        grants.len(),
+        400,
+        "4,000 requests, all of them in want of a retry: retries leave the window like requests, \
+         so the share holds over any length of time"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_week_leaves_nothing_to_spend() {
+    let budget = budget(share_only(0.1));
+    requests(&budget, 100_000);
+
+    wait(WEEK).await;
+
+    assert_eq!(granted(&budget, 100_000), 0, "those requests were last week's");
+    requests(&budget, 20);
+    assert_eq!(granted(&budget, 100), 2, "and the budget works on");
+}
+
+/// Does `act` within two seconds of real time. Only what fails waits.
+fn done_at_once(act: impl FnOnce() -> bool + Send + 'static) -> bool {
+    let (done, told) = mpsc::channel();
+    let clock = Handle::current();
+    thread::spawn(move || {
+        let _paused = clock.enter();
+        done.send(act())
+    });
+    told.recv_timeout(Duration::from_secs(2)) == Ok(true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_call_after_years_costs_what_any_other_does() {
+    let shortest = Config { window: Config::SHORTEST, ..share_only(0.1) };
+    for (config, idle) in [(share_only(0.1), 52 * WEEK), (shortest, 520 * WEEK)] {
+        let budget: RetryBudget = budget(config);
+        requests(&budget, 100);
+
+        wait(idle).await;
+
+        assert!(
+            done_at_once(move || budget.try_withdraw().is_err()),
+            "catching up slot by slot takes ever longer the longer nobody called, and holds the \
+             lock meanwhile: there is never more to forget than the window holds"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_window_works_like_any_other() {
+    let budget = budget(Config { window: MINUTE, ..share_only(0.1) });
+    requests(&budget, 100);
+
+    wait(MINUTE - 6 * SECOND).await;
+    assert_eq!(granted(&budget, 5), 5, "54 s of 60 s later the deposits still count");
+    wait(6 * SECOND).await;
+
+    assert_eq!(granted(&budget, 5), 0, "but no longer after a minute, spent or not");
+    requests(&budget, 100);
+    assert_eq!(
+        granted(&budget, 100),
+        5,
+        "the five retries of six seconds ago are of this minute: 10 earned, 5 spent"
+    );
+}

@@ -1,0 +1,168 @@
+//! Step 5: retries at several layers multiply, and budgets at each of them hold the product down.
+
+use std::cell::Cell;
+use std::pin::Pin;
+
+use retry_budget::{Config, RetryBudget};
+
+use super::{MILLISECOND, SECOND, budget, requests, share_only, wait};
+
+/// Three tries are one and two retries.
+const MAX_RETRIES: u32 = 2;
+const LAYERS: usize = 5;
+
+/// Services that call each other in a row, each with a budget for the next. What the last one calls
+/// always fails.
+struct Chain {
+    budgets: Vec<RetryBudget>,
+    calls: Cell<u64>,
+}
+
+impl Chain {
+    fn new(config: Config) -> Self {
+        let budgets = (0..LAYERS).map(|_| budget(config)).collect();
+        Self { budgets, calls: Cell::new(0) }
+    }
+
+    fn call(&self, layer: usize) -> Pin<Box<dyn Future<Output = Result<(), &'static str>> + '_>> {
+        Box::pin(async move {
+            let Some(budget) = self.budgets.get(layer) else {
+                self.calls.set(self.calls.get() + 1);
+                return Err("503");
+            };
+            budget.call(MAX_RETRIES, || self.call(layer + 1)).await
+        })
+    }
+
+    /// So many requests, a hundred a second.
+    async fn requests(&self, count: usize) {
+        for _ in 0..count {
+            assert_eq!(self.call(0).await, Err("503"), "the error comes all the way up");
+            wait(10 * MILLISECOND).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_tried_again_while_the_budget_pays() {
+    let budget = budget(share_only(0.1));
+    requests(&budget, 20);
+    let tries = Cell::new(0);
+    let operation = || async {
+        tries.set(tries.get() + 1);
+        if tries.get() < 3 { Err("503") } else { Ok("fine") }
+    };
+
+    let answer = budget.call(5, operation).await;
+
+    assert_eq!(answer, Ok("fine"), "the third try succeeds");
+    assert_eq!(tries.get(), 3, "and is the last: a success is not tried again");
+    assert_eq!(budget.balance(), 0, "two tokens paid for two retries");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exhausted_budget_returns_the_failure_at_once() {
+    let budget = budget(share_only(0.1));
+    let tries = Cell::new(0);
+
+    let answer: Result<(), _> = budget
+        .call(5, || async {
+            tries.set(tries.get() + 1);
+            Err("503")
+        })
+        .await;
+
+    assert_eq!(
+        answer,
+        Err("503"),
+        "the caller is told what went wrong, not that a budget is empty"
+    );
+    assert_eq!(tries.get(), 1, "one request earns a tenth of a retry: none is made");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_earns_nothing() {
+    let budget = budget(share_only(0.5));
+    let tries = Cell::new(0);
+
+    for _ in 0..1_000 {
+        let fails = || async {
+            tries.set(tries.get() + 1);
+            Err::<(), _>("503")
+        };
+        budget.call(100, fails).await.unwrap_err();
+    }
+
+    assert_eq!(
+        tries.get(),
+        1_500,
+        "1,000 requests earn 500 retries; a retry that is recorded as a request earns the next one, \
+         and a share of a half becomes a whole"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_not_made_is_not_paid_for() {
+    let budget = budget(share_only(0.1));
+    requests(&budget, 99);
+
+    let answer = budget.call(0, || async { Err::<(), _>("503") }).await;
+
+    assert_eq!(answer, Err("503"), "no retries were asked for");
+    assert_eq!(budget.balance(), 10, "and none was paid: count the tries before you withdraw");
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_tries_at_each_of_five_layers_make_243_calls() {
+    let without_limit = Config { min_retries_per_second: 1_000_000, ..Config::default() };
+    let chain = Chain::new(without_limit);
+
+    chain.requests(1).await;
+
+    assert_eq!(
+        chain.calls.get(),
+        243,
+        "one request of one user: each layer makes three of what it gets, 3 × 3 × 3 × 3 × 3"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_at_each_layer_holds_the_product_down() {
+    let chain = Chain::new(share_only(0.1));
+
+    chain.requests(3_000).await;
+
+    let amplification = chain.calls.get() as f64 / 3_000.0;
+    assert!(
+        amplification <= 1.1_f64.powi(5),
+        "each of 5 layers adds a tenth to what it gets, so that 1.61 calls a request arrive, but \
+         {amplification:.2} did"
+    );
+    // 100 requests a second make 10 retries exactly; further down the last token of a window is a
+    // part only, which pays for nothing.
+    assert!(
+        amplification >= 1.55,
+        "a budget is there to be used: nearly 1.61 calls a request should arrive, but only \
+         {amplification:.2} did"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_floor_of_each_layer_comes_on_top() {
+    let chain = Chain::new(Config::default());
+
+    chain.requests(3_000).await;
+
+    // A second's worth at the beginning, and then 10 in each of 30 s.
+    let floor = 10.0 * (1.0 + 30.0 * SECOND.as_secs_f64());
+    let most = (0..LAYERS).fold(3_000.0, |calls, _| calls * 1.1 + floor);
+    let calls = chain.calls.get() as f64;
+    assert!(
+        calls <= most,
+        "a layer makes at most 1.1 of what it gets and 10 more a second: {most:.0} in all, not {calls}"
+    );
+    assert!(
+        calls > 0.97 * most,
+        "and with everything failing, nearly that: {most:.0}, not {calls}"
+    );
+}
