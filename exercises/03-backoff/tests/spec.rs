@@ -1,0 +1,2 @@
+//! The spec of backoff and retries, a module a step.
+mod steps;

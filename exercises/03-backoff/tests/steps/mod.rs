@@ -1,0 +1,79 @@
+//! What the checks share: ways to make delays and retries, and to write down what happens when.
+//!
+//! Time is virtual: `#[tokio::test(start_paused = true)]` stops tokio's clock, and it jumps to the end
+//! of a sleep when nothing else can run. Chance is seeded: each run draws the same numbers.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use backoff::{Backoff, Config, GaveUp, Jitter, Limits, Retry, Verdict};
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+use tokio::time::{Instant, sleep};
+
+mod step_1_grow;
+mod step_2_jitter;
+mod step_3_retry;
+mod step_4_listen;
+mod step_5_herd;
+mod step_6_once;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn rng() -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(7)
+}
+
+fn backoff(config: Config) -> Backoff {
+    Backoff::new(config).expect("this configuration is valid")
+}
+
+/// 100 ms, 200 ms, 400 ms … 30 s, with this jitter.
+fn jittered(jitter: Jitter) -> Backoff {
+    backoff(Config { jitter, ..Config::default() })
+}
+
+/// 100 ms, 200 ms, 400 ms … 30 s, exactly.
+fn plain() -> Backoff {
+    jittered(Jitter::None)
+}
+
+/// Retries after exactly 100 ms, 200 ms, 400 ms … within these limits.
+fn retry(limits: Limits) -> Retry {
+    Retry::new(plain(), limits).expect("these limits are valid")
+}
+
+fn attempts(max_attempts: u32) -> Limits {
+    Limits { max_attempts, ..Limits::default() }
+}
+
+/// Runs an operation that is answered from a list, the last answer again and again, and takes
+/// `each` every time. Writes down when each attempt begins, and how it all ends.
+async fn diary(
+    retry: Retry,
+    each: Duration,
+    answers: &[Result<(), &'static str>],
+    classify: impl FnMut(&&'static str) -> Verdict,
+) -> String {
+    let begun = Instant::now();
+    let at = || format!("{:.3}s", begun.elapsed().as_secs_f64());
+    let text = RefCell::new(String::new());
+    let operation = |attempt: u32| {
+        writeln!(text.borrow_mut(), "{:<8} attempt {attempt}", at()).unwrap();
+        let answer = answers[answers.len().min(attempt as usize) - 1];
+        async move {
+            sleep(each).await;
+            answer
+        }
+    };
+    let end = match retry.run(rng(), operation, classify).await {
+        Ok(()) => "success".to_owned(),
+        Err(GaveUp { error, attempts, elapsed, why }) => {
+            format!("gave up after {attempts} in {elapsed:?} on {error:?}\n         {why}")
+        }
+    };
+    writeln!(text.borrow_mut(), "{:<8} {end}", at()).unwrap();
+    text.into_inner()
+}

@@ -1,0 +1,144 @@
+//! Step 2: chance spreads the delays, within exact bounds, at the cap as well.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use backoff::{Backoff, Config, Jitter};
+
+use super::{MS, SECOND, backoff, jittered, plain, rng};
+
+/// The delay before retry number `retry` of each of so many operations.
+fn draws(backoff: Backoff, retry: usize, operations: usize) -> Vec<Duration> {
+    let mut rng = rng();
+    (0..operations).map(|_| backoff.delays(&mut rng).nth(retry).unwrap()).collect()
+}
+
+/// 10,000 draws must fill the range from `low` to `high` evenly: a tenth of them in each tenth of it.
+/// By chance alone a tenth holds 1,000 ± 30 of them (one standard deviation); 150 is five of these.
+#[track_caller]
+fn assert_fills(draws: &[Duration], low: Duration, high: Duration) {
+    let (min, max) = (*draws.iter().min().unwrap(), *draws.iter().max().unwrap());
+    assert!(
+        low <= min && max <= high,
+        "every delay must lie between {low:?} and {high:?}, but there are delays from {min:?} to {max:?}"
+    );
+    let mut tenths = [0_i32; 10];
+    for draw in draws {
+        let place = (*draw - low).as_nanos() * 10 / (high - low).as_nanos();
+        tenths[usize::try_from(place).unwrap().min(9)] += 1;
+    }
+    assert!(
+        tenths.iter().all(|count| (count - 1_000).abs() <= 150),
+        "each tenth of {low:?} to {high:?} should get about 1,000 of 10,000 delays, but they got {tenths:?}"
+    );
+}
+
+#[test]
+fn without_jitter_each_operation_waits_the_same() {
+    let delays: Vec<Duration> = plain().delays(rng()).take(4).collect();
+
+    assert_eq!(
+        delays,
+        [100 * MS, 200 * MS, 400 * MS, 800 * MS],
+        "Jitter::None is the bare exponential"
+    );
+}
+
+#[test]
+fn additive_jitter_is_on_top_of_the_exponential_delay() {
+    let backoff = jittered(Jitter::Additive(100 * MS));
+
+    assert_fills(&draws(backoff, 0, 10_000), 100 * MS, 200 * MS);
+    assert_fills(&draws(backoff, 4, 10_000), 1_600 * MS, 1_700 * MS);
+}
+
+#[test]
+fn full_jitter_is_anything_up_to_the_exponential_delay() {
+    let backoff = jittered(Jitter::Full);
+
+    assert_fills(&draws(backoff, 0, 10_000), Duration::ZERO, 100 * MS);
+    assert_fills(&draws(backoff, 4, 10_000), Duration::ZERO, 1_600 * MS);
+}
+
+#[test]
+fn equal_jitter_keeps_half_and_draws_the_other_half() {
+    let backoff = jittered(Jitter::Equal);
+
+    assert_fills(&draws(backoff, 0, 10_000), 50 * MS, 100 * MS);
+    assert_fills(&draws(backoff, 4, 10_000), 800 * MS, 1_600 * MS);
+}
+
+#[test]
+fn decorrelated_jitter_is_drawn_from_the_base_to_three_times_the_delay_before() {
+    let backoff = jittered(Jitter::Decorrelated);
+    assert_fills(&draws(backoff, 0, 10_000), 100 * MS, 300 * MS);
+
+    // Where each delay lies in its own range, from 0 to a second.
+    let mut before = 100 * MS;
+    let mut places = Vec::new();
+    for delay in backoff.delays(rng()).take(10_000) {
+        let high = (3 * before).min(30 * SECOND);
+        assert!(
+            (100 * MS..=high).contains(&delay),
+            "after {before:?} comes a delay from 100ms to {high:?}, not {delay:?}"
+        );
+        places.push((delay - 100 * MS).div_duration_f64(high - 100 * MS));
+        before = delay;
+    }
+    let places: Vec<Duration> = places.into_iter().map(Duration::from_secs_f64).collect();
+    assert_fills(&places, Duration::ZERO, SECOND);
+}
+
+#[test]
+fn delays_are_still_spread_at_the_cap_and_never_past_it() {
+    let at_cap = |jitter| draws(jittered(jitter), 12, 10_000);
+
+    // 100 ms × 2¹² would be 409.6 s. What is cut to the cap after it was drawn is the cap itself, for
+    // everybody.
+    assert_fills(&at_cap(Jitter::Additive(100 * MS)), 29_900 * MS, 30 * SECOND);
+    assert_fills(&at_cap(Jitter::Full), Duration::ZERO, 30 * SECOND);
+    assert_fills(&at_cap(Jitter::Equal), 15 * SECOND, 30 * SECOND);
+}
+
+#[test]
+fn additive_jitter_gives_way_to_the_cap_before_it_is_reached() {
+    let cap = 25_650 * MS;
+    let jitter = Jitter::Additive(100 * MS);
+
+    let delays = draws(backoff(Config { cap, jitter, ..Config::default() }), 8, 10_000);
+
+    // The exponential delay is 25.6 s, and 50 ms of the jitter are past the cap: the range moves down.
+    assert_fills(&delays, 25_550 * MS, cap);
+}
+
+#[test]
+fn five_thousand_delays_are_nearly_all_distinct() {
+    for jitter in [Jitter::Additive(100 * MS), Jitter::Full, Jitter::Equal, Jitter::Decorrelated] {
+        for retry in [0, 12] {
+            let distinct: BTreeSet<_> = draws(jittered(jitter), retry, 5_000).into_iter().collect();
+
+            // The narrowest range, 50 ms, has 50 million nanoseconds: 5,000 draws share one in some
+            // quarter of all runs, and three are shared hardly ever.
+            assert!(
+                distinct.len() >= 4_998,
+                "{jitter:?}, retry {retry}: jitter in whole seconds or milliseconds brings clients \
+                 together again, here to {} moments",
+                distinct.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_largest_cap_can_be_drawn_from() {
+    let (base, cap) = (Duration::MAX / 2, Duration::MAX);
+    for jitter in [Jitter::Additive(cap), Jitter::Full, Jitter::Equal, Jitter::Decorrelated] {
+        let delays = backoff(Config { base, factor: 2, cap, jitter }).delays(rng());
+
+        assert_eq!(
+            delays.take(1_000).count(),
+            1_000,
+            "{jitter:?}: no sum and no product may overflow"
+        );
+    }
+}

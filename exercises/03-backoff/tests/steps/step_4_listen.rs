@@ -1,0 +1,226 @@
+//! Step 4: the server may ask for time, and the caller has only so much of it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use backoff::{Config, Jitter, Limits, Retry, Verdict, retry_after};
+use tokio::time::Instant;
+
+use super::{MS, SECOND, attempts, diary, jittered, retry, rng};
+
+/// Sun, 06 Nov 1994 08:49:37 GMT: the example of RFC 9110.
+fn then() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_wish_is_added_to_the_own_delay() {
+    let diary = diary(retry(Limits::default()), 10 * MS, &[Err("429")], |_| {
+        Verdict::RetryAfter(5 * SECOND)
+    })
+    .await;
+
+    insta::assert_snapshot!(
+        diary,
+        "5 s because the server asks for them, and then 100 ms and 200 ms of the own backoff",
+        @r#"
+        0.000s   attempt 1
+        5.110s   attempt 2
+        10.320s  attempt 3
+        10.330s  gave up after 3 in 10.33s on "429"
+                 every attempt failed: use a fallback, or try much later
+        "#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_for_no_time_speeds_nothing_up() {
+    let diary = diary(retry(attempts(2)), 10 * MS, &[Err("503"), Ok(())], |_| {
+        Verdict::RetryAfter(Duration::ZERO)
+    })
+    .await;
+
+    insta::assert_snapshot!(
+        diary,
+        "Retry-After: 0 is what a date in the past says, too; it must not turn a backoff into a busy loop",
+        @"
+        0.000s   attempt 1
+        0.110s   attempt 2
+        0.120s   success
+        "
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_are_told_the_same_time_do_not_come_back_together() {
+    let retry = Retry::new(jittered(Jitter::Full), attempts(2)).unwrap();
+    let mut rng = rng();
+    let mut pauses = BTreeSet::new();
+    for _ in 0..100 {
+        let begun = Instant::now();
+        let busy = async |_| Err::<(), _>("429");
+        let _ = retry.run(&mut rng, busy, |_| Verdict::RetryAfter(2 * SECOND)).await;
+        pauses.insert(begun.elapsed());
+    }
+
+    // Full jitter adds up to 100 ms, and tokio's timer rounds up to one of 100 milliseconds: 100
+    // draws meet about 63 of them.
+    let (first, last) = (*pauses.first().unwrap(), *pauses.last().unwrap());
+    assert!(
+        first >= 2 * SECOND && last <= 2_101 * MS,
+        "not before the server says, and not long after it; these waited {first:?} to {last:?}"
+    );
+    assert!(
+        pauses.len() > 40,
+        "a server that tells all its clients \"2 s\" meets all of them after 2 s, unless each adds its \
+         own delay; 100 clients came at {} different moments",
+        pauses.len()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_longer_than_the_cap_ends_it() {
+    let classify = |error: &&str| match *error {
+        "429" => Verdict::RetryAfter(30 * SECOND),
+        _ => Verdict::RetryAfter(3_600 * SECOND),
+    };
+
+    let diary =
+        diary(retry(attempts(5)), 10 * MS, &[Err("429"), Err("503"), Ok(())], classify).await;
+
+    insta::assert_snapshot!(
+        diary,
+        "30 s are within the cap. But nobody sleeps for an hour because a header says so, and to come \
+         earlier would be to not listen",
+        @r#"
+        0.000s   attempt 1
+        30.110s  attempt 2
+        30.120s  gave up after 2 in 30.12s on "503"
+                 the server asks to wait 3600s: use a fallback, and come back then
+        "#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_sleep_crosses_the_total_limit() {
+    let limits = Limits { max_attempts: 100, max_total: Some(SECOND) };
+
+    let diary = diary(retry(limits), 10 * MS, &[Err("503")], |_| Verdict::Retry).await;
+
+    insta::assert_snapshot!(
+        diary,
+        "the fourth pause, 800 ms, would end after 1 s: give up now rather than sleep first and then give up",
+        @r#"
+        0.000s   attempt 1
+        0.110s   attempt 2
+        0.320s   attempt 3
+        0.730s   attempt 4
+        0.740s   gave up after 4 in 740ms on "503"
+                 there is no time for another attempt: use a fallback, or allow more than 1s
+        "#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempts_count_towards_the_total_limit_and_so_does_the_servers_wish() {
+    let limits = Limits { max_attempts: 100, max_total: Some(SECOND) };
+
+    let slow = diary(retry(limits), 850 * MS, &[Err("timed out")], |_| Verdict::Retry).await;
+    let told =
+        diary(retry(limits), 10 * MS, &[Err("429")], |_| Verdict::RetryAfter(890 * MS)).await;
+
+    insta::assert_snapshot!(
+        slow + &told,
+        "first 850 ms in the operation and 100 ms asleep, then 1,050 ms; below, 890 + 100 ms after 10 ms leave nothing",
+        @r#"
+        0.000s   attempt 1
+        0.950s   attempt 2
+        1.800s   gave up after 2 in 1.8s on "timed out"
+                 there is no time for another attempt: use a fallback, or allow more than 1s
+        0.000s   attempt 1
+        0.010s   gave up after 1 in 10ms on "429"
+                 there is no time for another attempt: use a fallback, or allow more than 1s
+        "#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_times_are_no_trouble() {
+    let backoff = backoff::Backoff::new(Config {
+        base: Duration::MAX,
+        cap: Duration::MAX,
+        factor: 2,
+        jitter: Jitter::None,
+    });
+    let limits = Limits { max_attempts: 2, max_total: Some(Duration::MAX) };
+    let retry = Retry::new(backoff.unwrap(), limits).unwrap();
+
+    let diary = diary(retry, MS, &[Err("503")], |_| Verdict::RetryAfter(Duration::MAX)).await;
+
+    assert!(
+        diary.contains("there is no time for another attempt"),
+        "elapsed + asked + delay is more than a Duration holds: add with saturation.\n{diary}"
+    );
+}
+
+#[test]
+fn retry_after_is_read_as_seconds_or_as_a_date() {
+    assert_eq!(retry_after("120", then()), Some(120 * SECOND), "seconds");
+    assert_eq!(
+        retry_after(" 0 ", then()),
+        Some(Duration::ZERO),
+        "white space around it is allowed"
+    );
+    for date in [
+        "Sun, 06 Nov 1994 08:51:37 GMT",
+        "Sunday, 06-Nov-94 08:51:37 GMT",
+        "Sun Nov  6 08:51:37 1994",
+    ] {
+        assert_eq!(
+            retry_after(date, then()),
+            Some(120 * SECOND),
+            "{date:?} is two minutes from now, in one of the three forms of an HTTP date"
+        );
+    }
+}
+
+#[test]
+fn a_date_in_the_past_asks_for_nothing() {
+    assert_eq!(
+        retry_after("Sun, 06 Nov 1994 08:49:00 GMT", then()),
+        Some(Duration::ZERO),
+        "the two clocks differ, or the answer was slow: 37 s ago means now, and must not panic"
+    );
+}
+
+#[test]
+fn a_bad_retry_after_is_no_retry_after() {
+    let bad = [
+        "",
+        " ",
+        "soon",
+        "-5",
+        "+5",
+        "1.5",
+        "1e9",
+        "inf",
+        "NaN",
+        "5 s",
+        "0x10",
+        "٣",
+        "Sun, 06 Nov",
+    ];
+    for value in bad {
+        assert_eq!(
+            retry_after(value, then()),
+            None,
+            "{value:?} is neither a number of seconds (digits, nothing else) nor a date: the caller then \
+             goes by its own delay"
+        );
+    }
+    let endless = retry_after("99999999999999999999999", then());
+    assert!(
+        endless >= Some(Duration::from_secs(u64::MAX)),
+        "23 digits are a number all the same, and not a small one: {endless:?}"
+    );
+}

@@ -1,0 +1,138 @@
+//! Step 6: an attempt whose answer is lost may have done its work. Doing it again must not do it twice.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use backoff::{IdempotencyKey, Limits, Verdict, client_rng};
+use tokio::time::{Instant, sleep};
+
+use super::{MS, attempts, retry, rng};
+
+/// A shop that charges a key once, and whose first answers are lost on the way back: after the charge.
+struct Shop {
+    charged: RefCell<BTreeMap<IdempotencyKey, u32>>,
+    answers_to_lose: Cell<u32>,
+}
+
+impl Shop {
+    fn losing(answers: u32) -> Self {
+        Self { charged: RefCell::default(), answers_to_lose: Cell::new(answers) }
+    }
+
+    async fn charge(&self, key: IdempotencyKey, cents: u32) -> Result<u32, &'static str> {
+        sleep(10 * MS).await;
+        let charged = *self.charged.borrow_mut().entry(key).or_insert(cents);
+        let lost = self.answers_to_lose.get();
+        if lost > 0 {
+            self.answers_to_lose.set(lost - 1);
+            return Err("connection reset");
+        }
+        Ok(charged)
+    }
+
+    fn total(&self) -> u32 {
+        self.charged.borrow().values().sum()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_attempts_have_the_same_key() {
+    let seen = RefCell::new(Vec::new());
+    let operation = async |attempt, key: IdempotencyKey| {
+        seen.borrow_mut().push((attempt, key));
+        Err::<(), _>("503")
+    };
+
+    let _ = retry(attempts(4)).run_once(rng(), operation, |_| Verdict::Retry).await;
+
+    let seen = seen.into_inner();
+    let numbers: Vec<u32> = seen.iter().map(|(attempt, _)| *attempt).collect();
+    let keys: BTreeSet<IdempotencyKey> = seen.iter().map(|(_, key)| *key).collect();
+    assert_eq!(numbers, [1, 2, 3, 4], "run_once retries as run does");
+    assert_eq!(
+        keys.len(),
+        1,
+        "the key names the purchase, not the attempt: a new one each time makes each attempt a purchase. {keys:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_whose_answer_was_lost_is_made_once() {
+    let shop = Shop::losing(2);
+
+    let paid = retry(Limits::default())
+        .run_once(rng(), |_, key| shop.charge(key, 4_200), |_| Verdict::Retry)
+        .await;
+
+    assert_eq!(paid, Ok(4_200), "the third answer arrives");
+    assert_eq!(shop.total(), 4_200, "three attempts reached the shop, and the customer pays once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_payments_of_the_same_amount_are_two() {
+    let shop = Shop::losing(0);
+    let mut rng = rng();
+
+    for _ in 0..1_000 {
+        let pay = |_, key| shop.charge(key, 5);
+        retry(Limits::default()).run_once(&mut rng, pay, |_| Verdict::Retry).await.unwrap();
+    }
+
+    assert_eq!(
+        shop.total(),
+        5_000,
+        "each operation has a key of its own: with a key for the client, or for the amount, the second \
+         payment is taken for a repetition of the first and never made"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_two_clients_share_a_key() {
+    let shop = Shop::losing(0);
+
+    for client in 0..1_000 {
+        let pay = |_, key| shop.charge(key, 5);
+        retry(Limits::default())
+            .run_once(client_rng(7, client), pay, |_| Verdict::Retry)
+            .await
+            .unwrap();
+    }
+
+    assert_eq!(shop.total(), 5_000, "1,000 clients that fail together are 1,000 customers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_gives_up_as_run_does_and_the_effect_may_be_there() {
+    let shop = Shop::losing(3);
+    let begun = Instant::now();
+
+    let gave_up = retry(Limits::default())
+        .run_once(rng(), |_, key| shop.charge(key, 4_200), |_| Verdict::Retry)
+        .await
+        .expect_err("the shop loses three answers");
+
+    assert_eq!(
+        (gave_up.attempts, begun.elapsed()),
+        (3, 330 * MS),
+        "three calls of 10 ms, pauses of 100 and 200 ms, no third pause"
+    );
+    assert_eq!(
+        shop.total(),
+        4_200,
+        "an error is no proof that nothing happened, and three are none"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_kept_with_the_order_outlives_the_retries() {
+    let shop = Shop::losing(3);
+    let key = IdempotencyKey::new(rng());
+    let retry = retry(Limits::default());
+    let pay = || retry.run(rng(), |_| shop.charge(key, 4_200), |_| Verdict::Retry);
+
+    let today = pay().await;
+    let tomorrow = pay().await;
+
+    assert!(today.is_err() && tomorrow == Ok(4_200), "given up today, tried again tomorrow");
+    assert_eq!(shop.total(), 4_200, "with the same key it is still the same purchase");
+}
