@@ -3,12 +3,10 @@
 //! does without; that the figures are those of the code is `check`'s business.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
-use serde::Deserialize;
 
-use crate::cargo;
+use crate::cargo::{self, Metadata};
 use crate::output;
 use crate::workbook::Workbook;
 
@@ -65,14 +63,7 @@ pub fn draw_figures(workbook: &Workbook, folder: &Path) -> Result<()> {
 
 /// Package and binary of each lab, and of storm's cascade, as far as they exist.
 fn drawing_binaries(workbook: &Workbook) -> Result<Vec<(String, String)>> {
-    let mut command = cargo::cargo(workbook);
-    command.args(["metadata", "--no-deps", "--format-version=1"]).stderr(Stdio::inherit());
-    let output = command.output().context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("cargo cannot read the workspace: see its message above");
-    }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout)
-        .context("cannot read what cargo metadata printed")?;
+    let metadata = Metadata::load(workbook)?;
     let mut found = Vec::new();
     for package in metadata.packages {
         for target in package
@@ -88,21 +79,4 @@ fn drawing_binaries(workbook: &Workbook) -> Result<Vec<(String, String)>> {
     }
     found.sort();
     Ok(found)
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    targets: Vec<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
 }

@@ -128,3 +128,35 @@ struct Diagnostic {
     rendered: String,
     spans: Vec<serde_json::Value>,
 }
+
+/// What cargo knows of the workspace.
+#[derive(Deserialize)]
+pub struct Metadata {
+    pub packages: Vec<Package>,
+    pub workspace_default_members: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Package {
+    pub id: String,
+    pub name: String,
+    pub targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+pub struct Target {
+    pub name: String,
+    pub kind: Vec<String>,
+}
+
+impl Metadata {
+    pub fn load(workbook: &Workbook) -> Result<Self> {
+        let mut command = cargo(workbook);
+        command.args(["metadata", "--no-deps", "--format-version=1"]).stderr(Stdio::inherit());
+        let output = command.output().context("cannot start cargo")?;
+        if !output.status.success() {
+            bail!("cargo cannot read the workspace: see its message above");
+        }
+        serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata printed")
+    }
+}

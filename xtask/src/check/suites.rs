@@ -1,11 +1,11 @@
-//! Suites that cargo runs by itself: loom, the field notes, the book's own check.
+//! Suites that cargo runs by itself: loom, what `cargo test` leaves out, the book's own check.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::Findings;
-use crate::cargo;
+use crate::cargo::{self, Metadata};
 use crate::process::{self, End};
 use crate::workbook::{Exercise, Subject, Workbook};
 
@@ -38,23 +38,38 @@ pub fn loom(copy: &Workbook, exercise: &Exercise) -> Result<Findings> {
     Ok(found)
 }
 
-pub fn field_notes(workbook: &Workbook) -> Result<Findings> {
-    cargo_suite(workbook, "fixtures/field-notes", &["test", "--quiet", "--package", "field-notes"])
+/// The packages that are no default members, but for the exercises: field notes, labs, the book.
+pub fn left_out(workbook: &Workbook) -> Result<Findings> {
+    let exercises = workbook.exercises()?;
+    let is_exercise = |name: &str| exercises.iter().any(|exercise| exercise.id == name);
+    let metadata = Metadata::load(workbook)?;
+    let packages = metadata.packages.iter().filter(|package| {
+        !metadata.workspace_default_members.contains(&package.id) && !is_exercise(&package.name)
+    });
+    let names: Vec<_> = packages.map(|package| package.name.as_str()).collect();
+    let mut found = Findings::default();
+    if names.is_empty() {
+        found.tell("every package is a default member");
+        return Ok(found);
+    }
+    found.tell(names.join(", "));
+    let packages = names.iter().flat_map(|name| ["--package", name]);
+    let args: Vec<_> = ["test", "--quiet"].into_iter().chain(packages).collect();
+    cargo_suite(workbook, &args, found)
 }
 
 pub fn book(workbook: &Workbook) -> Result<Findings> {
-    cargo_suite(
-        workbook,
-        "book/builder",
-        &["run", "--quiet", "--package", "book-builder", "--", "check"],
-    )
+    let mut found = Findings::default();
+    if !workbook.root.join("book").join("builder").is_dir() {
+        found.tell("there is no book/builder: nothing to run");
+        return Ok(found);
+    }
+    let args = ["run", "--quiet", "--package", "book-builder", "--", "check"];
+    cargo_suite(workbook, &args, found)
 }
 
-fn cargo_suite(workbook: &Workbook, folder: &str, args: &[&str]) -> Result<Findings> {
-    let mut found = Findings::default();
-    if !workbook.root.join(folder).is_dir() {
-        found.tell(format!("there is no {folder}: nothing to run"));
-    } else if !cargo::stream(workbook, args)? {
+fn cargo_suite(workbook: &Workbook, args: &[&str], mut found: Findings) -> Result<Findings> {
+    if !cargo::stream(workbook, args)? {
         found.wrong(format!("`cargo {}` failed: see its message above", args.join(" ")));
     }
     Ok(found)

@@ -98,17 +98,11 @@ fn delays_are_still_spread_at_the_cap_and_never_past_it() {
     assert_fills(&at_cap(Jitter::Additive(100 * MS)), 29_900 * MS, 30 * SECOND);
     assert_fills(&at_cap(Jitter::Full), Duration::ZERO, 30 * SECOND);
     assert_fills(&at_cap(Jitter::Equal), 15 * SECOND, 30 * SECOND);
-}
 
-#[test]
-fn additive_jitter_gives_way_to_the_cap_before_it_is_reached() {
-    let cap = 25_650 * MS;
-    let jitter = Jitter::Additive(100 * MS);
-
-    let delays = draws(backoff(Config { cap, jitter, ..Config::default() }), 8, 10_000);
-
-    // The exponential delay is 25.6 s, and 50 ms of the jitter are past the cap: the range moves down.
-    assert_fills(&delays, 25_550 * MS, cap);
+    // Here the exponential delay is 25.6 s, and half of the jitter is past the cap: the range moves down.
+    let (cap, jitter) = (25_650 * MS, Jitter::Additive(100 * MS));
+    let near_cap = backoff(Config { cap, jitter, ..Config::default() });
+    assert_fills(&draws(near_cap, 8, 10_000), 25_550 * MS, cap);
 }
 
 #[test]
