@@ -121,7 +121,11 @@ fn checks(step: &StepReport, room: usize) -> String {
         };
         // The checks of one `todo!` name the same task: once is enough.
         let again = shown > 0 && check.message == open[shown - 1].message;
-        let message = if again { String::new() } else { wrap(&check.message, 11) };
+        let message = match check.status {
+            Status::NotStarted if again => String::new(),
+            _ if again => "as above".to_owned(),
+            _ => wrap(&check.message, 11),
+        };
         let next = format!("   {mark}  {}\n{}", check.name, indent(&message, 11));
         if shown > 0 && text.lines().count() + next.lines().count() > room {
             break;

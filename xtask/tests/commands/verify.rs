@@ -70,6 +70,23 @@ fn a_check_that_comes_to_a_later_task_has_failed_and_one_that_passed_before_is_n
 
     let again = workbook.xtask(&["verify", "adder"]);
     assert!(!again.stdout.contains("passed before"), "told once:\n{}", again.stdout);
+
+    workbook.replace(source, "add_2(x) - 1", "panic!(\"oops\")");
+    let ran = workbook.xtask(&["verify", "adder"]);
+    insta::assert_snapshot!(ran.stdout, @r"
+    01 adder   0 of 5 steps
+
+    next: step 1, add-1                exercises/01-adder/src/lib.rs
+      FAILED  zero_grows_by_1
+              oops
+              at exercises/01-adder/src/lib.rs:2
+      FAILED  one_grows_by_1
+              as above
+      FAILED  ten_grows_by_1
+              as above
+      read    cargo xtask book --open adder#adding-1
+      hint    cargo xtask hint adder 1
+    ");
 }
 
 #[test]
