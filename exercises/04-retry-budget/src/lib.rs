@@ -153,6 +153,10 @@ struct Floor {
 // The window
 
 /// What was earned less what was spent in the last window.
+///
+/// In the long run the retries are exactly the share. Of a deposit or a retry, at least nine tenths of
+/// a window are remembered, and no more than one: so nine tenths of a window hold at most the share of
+/// a whole window's requests.
 struct Window {
     // step 3: a ring of slots, say, on a grid that never moves
 }

@@ -177,6 +177,8 @@ impl Core {
 
     // ANCHOR: withdraw
     fn withdraw(&mut self) -> Result<(), Exhausted> {
+        // The earned ones first: they expire, the floor keeps what it has. What the floor pays for
+        // doesn't count against the window.
         if self.earned.sum >= TOKEN {
             self.earned.add(-TOKEN);
             Ok(())
@@ -190,7 +192,8 @@ impl Core {
     // ANCHOR_END: withdraw
 
     fn balance(&self) -> u64 {
-        // The window is below zero while deposits are gone whose retries still count.
+        // The window is below zero while deposits are gone whose retries still count. Each account
+        // is rounded down by itself: half a token in each of them pays for nothing.
         (self.earned.sum.max(0) / TOKEN + self.floor.level / TOKEN).unsigned_abs()
     }
 }
@@ -198,8 +201,12 @@ impl Core {
 // ---------------------------------------------------------------------------------------------
 // The window
 
-/// So many slots make a window. An amount counts until its slot is over: for more than nine tenths
-/// of a window, and for no longer than a window.
+/// So many slots make a window, the one being filled included. An amount counts until ten slots have
+/// begun, its own included: for more than nine tenths of a window, and for no longer than a window.
+///
+/// So nine tenths of a window hold at most the share of a whole window's requests, and any stretch of
+/// time at most the share of its own requests and those of the window before it: in the long run the
+/// share is exact, and a span of one window that straddles the slots sees twice the share at most.
 const SLOTS: u32 = 10;
 
 /// What was earned less what was spent in the last slots.
@@ -224,6 +231,7 @@ impl Window {
     }
 
     fn advance(&mut self, now: Instant) {
+        // In nanoseconds: a slot may be a tenth of a millisecond.
         let number = now.duration_since(self.began).as_nanos() / self.slot.as_nanos();
         // Zero for an older `now`: two threads may read the clock in one order and take the lock in
         // the other. And never more than there are slots, however long nobody called.
@@ -267,6 +275,7 @@ impl Floor {
     fn refill(&mut self, now: Instant) {
         // A nanosecond earns `per_second` billionths of a token: no division, so nothing is lost
         // when somebody looks often.
+        // The time is cut only so that the product fits; the cap is on the level.
         let elapsed = now.duration_since(self.refilled).min(Duration::from_secs(1));
         #[expect(clippy::cast_possible_truncation, reason = "at most a second's nanoseconds")]
         let earned = elapsed.as_nanos() as i64 * self.per_second;

@@ -169,12 +169,12 @@ fn storm_chart(reports: &[Report], rate: f64, seed: u64) -> String {
     };
     let sentences: Vec<String> = reports
         .iter()
-        .map(|report| format!("{}: {} s", report.name(), recovery::seconds(report)))
+        .map(|report| format!("{}: {}", report.name(), recovery::seconds(report)))
         .collect();
     let description = format!(
         "Two panels over {} s of virtual time, with the dependency hanging from {} s to {} s. Above, the \
-         goodput: it falls to nothing in the outage, and some runs never get it back. Below, the calls that \
-         wait at the dependency. Well again after the outage: {}. {}",
+         goodput: it falls to nothing in the outage, and some runs do not get it back. Below, the calls that \
+         wait at the dependency. Seconds until all is well again after the outage: {}. {}",
         LENGTH.as_secs(),
         OUTAGE.start.as_secs(),
         OUTAGE.end.as_secs(),

@@ -70,7 +70,7 @@ pub fn table<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Table<'a> {
 pub fn seconds(report: &Report) -> String {
     match report.well_from(OUTAGE.end) {
         Some(at) => (at - OUTAGE.end).as_secs().to_string(),
-        None => "never".to_owned(),
+        None => "not in this run".to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ async fn without_a_request_there_is_no_retry() {
 async fn the_share_is_exact_over_100_000_requests() {
     let mut table = String::new();
 
-    for ratio in [0.001, 0.1, 0.15, 0.29, 0.6, 0.9] {
+    for ratio in [0.001, 0.1, 0.1251, 0.15, 0.29, 0.6, 0.9] {
         let budget = budget(share_only(ratio));
         let mut retries = 0;
         for _ in 0..100_000 {
@@ -46,11 +46,12 @@ async fn the_share_is_exact_over_100_000_requests() {
 
     insta::assert_snapshot!(
         table,
-        "each ratio times 100,000: whole deposits per token, or whole percent, or sums of floats, \
-         give another share than the one that was asked for",
+        "each ratio times 100,000: whole deposits per token, whole percent, sums of floats, or a \
+         ratio that was cut off and not rounded, give another share than the one that was asked for",
         @"
         0.001   100
         0.1     10000
+        0.1251  12510
         0.15    15000
         0.29    29000
         0.6     60000

@@ -4,13 +4,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use retry_budget::{Config, RetryBudget};
+use retry_budget::{Config, Exhausted, RetryBudget};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::{MILLISECOND, SECOND, budget, granted, requests, share_only, wait};
 
-const MINUTE: Duration = Duration::from_secs(60);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[tokio::test(start_paused = true)]
@@ -63,13 +62,13 @@ async fn grants_after(quiet: u64) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_position_of_the_window_holds_more_than_the_share() {
-    for quiet in [0, 500, 900, 950, 990, 999, 1_000, 1_010, 1_050, 1_500, 1_999] {
+async fn nine_tenths_of_a_window_hold_at_most_the_share_of_a_whole_one() {
+    for quiet in [0, 500, 900, 950, 990, 994, 999, 1_000, 1_010, 1_050, 1_500, 1_999] {
         let grants = grants_after(quiet).await;
 
         assert!(!grants.is_empty(), "somebody asks from {quiet} ms on, and is granted something");
-        for &last in &grants {
-            // At least 9/10 of a window of retries, at most a whole one of requests: see the chapter.
+        for (index, &last) in grants.iter().enumerate() {
+            // A retry counts for at least 9/10 of a window, a request for no longer than one.
             let retries = grants.iter().filter(|at| **at <= last && **at + 900 > last).count();
             let requests = (last + 1).min(1_000);
             assert!(
@@ -77,6 +76,12 @@ async fn no_position_of_the_window_holds_more_than_the_share() {
                 "{retries} retries in the 0.9 s up to {last} ms, but only {requests} requests in the \
                  whole second: what was spent must count as long as what was earned, and no edge of \
                  a window may forget it"
+            );
+            let (retries, requests) = (index as u64 + 1, last + 1);
+            assert!(
+                retries * 10 <= requests,
+                "{retries} retries in the first {last} ms, but only {requests} requests: in the long \
+                 run the share is exact, wherever the windows lie"
             );
         }
     }
@@ -90,7 +95,7 @@ async fn when_every_request_fails_a_tenth_is_retried() {
         grants.len(),
         400,
         "4,000 requests, all of them in want of a retry: retries leave the window like requests, \
-         so the share holds over any length of time"
+         so that in the long run the share is exact"
     );
 }
 
@@ -106,15 +111,15 @@ async fn a_quiet_week_leaves_nothing_to_spend() {
     assert_eq!(granted(&budget, 100), 2, "and the budget works on");
 }
 
-/// Does `act` within two seconds of real time. Only what fails waits.
-fn done_at_once(act: impl FnOnce() -> bool + Send + 'static) -> bool {
+/// What `act` returns, if it does so within two seconds of real time. Only what fails waits.
+fn done_at_once<R: Send + 'static>(act: impl FnOnce() -> R + Send + 'static) -> Option<R> {
     let (done, told) = mpsc::channel();
     let clock = Handle::current();
     thread::spawn(move || {
         let _paused = clock.enter();
         done.send(act())
     });
-    told.recv_timeout(Duration::from_secs(2)) == Ok(true)
+    told.recv_timeout(Duration::from_secs(2)).ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,28 +131,40 @@ async fn the_first_call_after_years_costs_what_any_other_does() {
 
         wait(idle).await;
 
-        assert!(
-            done_at_once(move || budget.try_withdraw().is_err()),
-            "catching up slot by slot takes ever longer the longer nobody called, and holds the \
-             lock meanwhile: there is never more to forget than the window holds"
+        let answer = done_at_once(move || budget.try_withdraw());
+
+        assert_ne!(
+            answer, None,
+            "no answer within 2 s (or a panic: see above). Catching up slot by slot takes ever longer the \
+             longer nobody called, and holds the lock meanwhile: there is never more to forget than the \
+             window holds"
         );
+        assert_eq!(answer, Some(Err(Exhausted)), "the requests of {idle:?} ago pay for nothing");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_window_works_like_any_other() {
-    let budget = budget(Config { window: MINUTE, ..share_only(0.1) });
-    requests(&budget, 100);
+async fn the_shortest_and_the_longest_window_work_like_any_other() {
+    for window in [Config::SHORTEST, 15 * MILLISECOND, Config::LONGEST] {
+        let tenth = window / 10;
+        let budget = budget(Config { window, ..share_only(0.1) });
+        requests(&budget, 100);
 
-    wait(MINUTE - 6 * SECOND).await;
-    assert_eq!(granted(&budget, 5), 5, "54 s of 60 s later the deposits still count");
-    wait(6 * SECOND).await;
+        wait(9 * tenth).await;
+        assert_eq!(
+            granted(&budget, 5),
+            5,
+            "nine tenths of {window:?} later the deposits still count: a slot may be shorter than a \
+             millisecond, or no whole number of them"
+        );
+        wait(tenth).await;
 
-    assert_eq!(granted(&budget, 5), 0, "but no longer after a minute, spent or not");
-    requests(&budget, 100);
-    assert_eq!(
-        granted(&budget, 100),
-        5,
-        "the five retries of six seconds ago are of this minute: 10 earned, 5 spent"
-    );
+        assert_eq!(granted(&budget, 5), 0, "but no longer after {window:?}, spent or not");
+        requests(&budget, 100);
+        assert_eq!(
+            granted(&budget, 100),
+            5,
+            "the five retries of a tenth of {window:?} ago still count: 10 earned, 5 spent"
+        );
+    }
 }

@@ -88,6 +88,26 @@ fn no_deposit_is_lost_between_threads() {
 }
 
 #[test]
+fn nobody_is_refused_while_there_are_tokens() {
+    const EACH: usize = 50_000;
+    let clock = clock(Duration::ZERO);
+    let budget = budget(Config { window: Config::LONGEST, ..share_only(1.0) });
+    at(&clock, || requests(&budget, THREADS * EACH));
+
+    let refused: usize = thread::scope(|scope| {
+        let caller = || at(&clock, || (0..EACH).filter(|_| budget.try_withdraw().is_err()).count());
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(caller)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no caller panics")).sum()
+    });
+
+    assert_eq!(
+        refused, 0,
+        "there was a token for each of them: a lock that somebody else holds is no empty budget, but a \
+         reason to wait some nanoseconds"
+    );
+}
+
+#[test]
 fn an_older_reading_of_the_clock_does_not_refill_the_floor_again() {
     let (early, late) = (clock(Duration::ZERO), clock(500 * MILLISECOND));
     let budget = at(&early, || budget(floor_only(10)));

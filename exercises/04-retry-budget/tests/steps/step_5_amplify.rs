@@ -61,23 +61,51 @@ async fn a_failure_is_tried_again_while_the_budget_pays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exhausted_budget_returns_the_failure_at_once() {
+async fn when_no_retry_is_left_the_last_error_is_returned_at_once() {
+    // First the budget ends it, then the number of retries.
+    for max_retries in [5, 1] {
+        let budget = budget(share_only(0.1));
+        requests(&budget, 9);
+        let tries = Cell::new(0);
+        let fails = || async {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(format!("503, try {}", tries.get()))
+        };
+
+        let error = budget.call(max_retries, fails).await.unwrap_err();
+
+        assert_eq!(
+            tries.get(),
+            2,
+            "with this call's own request ten are recorded, before its first try: they pay for one retry"
+        );
+        assert_eq!(error, "503, try 2", "the caller is told what went wrong last");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_few_requests_fail_every_failure_is_retried() {
     let budget = budget(share_only(0.1));
     let tries = Cell::new(0);
 
-    let answer: Result<(), _> = budget
-        .call(5, || async {
+    for request in 0..10_000 {
+        let first_fails = request % 100 == 99;
+        let before = tries.get();
+        let operation = || async {
             tries.set(tries.get() + 1);
-            Err("503")
-        })
-        .await;
+            if first_fails && tries.get() == before + 1 { Err("503") } else { Ok(()) }
+        };
+        // What comes of it is counted below.
+        let _ = budget.call(1, operation).await;
+        wait(MILLISECOND).await;
+    }
 
     assert_eq!(
-        answer,
-        Err("503"),
-        "the caller is told what went wrong, not that a budget is empty"
+        tries.get(),
+        10_000 + 100,
+        "1 % fails, and 10 % may be retried, so that each of the 100 failures is: a request is recorded \
+         before its first try, whatever comes of it"
     );
-    assert_eq!(tries.get(), 1, "one request earns a tenth of a retry: none is made");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,11 +121,17 @@ async fn a_retry_earns_nothing() {
         budget.call(100, fails).await.unwrap_err();
     }
 
+    let tries = tries.get();
+    assert!(
+        tries <= 1_500,
+        "1,000 requests earn 500 retries, but {} were made: a retry that is recorded as a request earns \
+         the next one, and a share of a half becomes a whole",
+        tries - 1_000
+    );
     assert_eq!(
-        tries.get(),
-        1_500,
-        "1,000 requests earn 500 retries; a retry that is recorded as a request earns the next one, \
-         and a share of a half becomes a whole"
+        tries, 1_500,
+        "1,000 requests earn 500 retries, and all of them are wanted: each request is recorded once, \
+         before its first try"
     );
 }
 
@@ -119,10 +153,16 @@ async fn three_tries_at_each_of_five_layers_make_243_calls() {
 
     chain.requests(1).await;
 
+    let calls = chain.calls.get();
+    assert!(
+        calls <= 243,
+        "each layer makes three tries of what it gets, 3 × 3 × 3 × 3 × 3 = 243, but {calls} calls came \
+         out: `max_retries` is the most, and 2 retries are 3 tries"
+    );
     assert_eq!(
-        chain.calls.get(),
-        243,
-        "one request of one user: each layer makes three of what it gets, 3 × 3 × 3 × 3 × 3"
+        calls, 243,
+        "each layer makes three tries of what it gets, 3 × 3 × 3 × 3 × 3: `max_retries` doesn't count \
+         the first try (32 would be two tries at each layer)"
     );
 }
 

@@ -1,6 +1,7 @@
 //! Step 6: after an outage the dependency has a backlog, and what is granted then decides whether it
 //! ever works it off.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
@@ -54,6 +55,28 @@ async fn a_call_records_how_it_ended() {
     }
 
     assert_eq!(budget.balance(), 5, "ten successes earn five retries");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_succeeds_earns_as_well() {
+    let budget = budget(fed_by_successes(1.0));
+    successes(&budget, 1);
+    let tries = Cell::new(0);
+
+    let answer = budget
+        .call(1, || async {
+            tries.set(tries.get() + 1);
+            if tries.get() == 1 { Err("503") } else { Ok(()) }
+        })
+        .await;
+
+    assert_eq!(answer, Ok(()), "the retry succeeds");
+    assert_eq!(
+        budget.balance(),
+        1,
+        "it cost a token and its success earned one: the dependency answered, and which try it \
+         answered doesn't matter"
+    );
 }
 
 /// A tick is 10 ms.
