@@ -3,7 +3,7 @@
 //! Time is virtual: `#[tokio::test(start_paused = true)]` stops tokio's clock, and it jumps to the end
 //! of a sleep when nothing else can run. Chance is seeded: each run draws the same numbers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -49,31 +49,54 @@ fn attempts(max_attempts: u32) -> Limits {
     Limits { max_attempts, ..Limits::default() }
 }
 
-/// Runs an operation that is answered from a list, the last answer again and again, and takes
-/// `each` every time. Writes down when each attempt begins, and how it all ends.
+/// Runs an operation as [`Diary`] describes it, and returns what was written down.
 async fn diary(
     retry: Retry,
     each: Duration,
     answers: &[Result<(), &'static str>],
     classify: impl FnMut(&&'static str) -> Verdict,
 ) -> String {
-    let begun = Instant::now();
-    let at = || format!("{:.3}s", begun.elapsed().as_secs_f64());
-    let text = RefCell::new(String::new());
-    let operation = |attempt: u32| {
-        writeln!(text.borrow_mut(), "{:<8} attempt {attempt}", at()).unwrap();
-        let answer = answers[answers.len().min(attempt as usize) - 1];
-        async move {
-            sleep(each).await;
-            answer
+    let diary = Diary::begin(each, answers);
+    let end = retry.run(rng(), |attempt| diary.attempt(attempt), classify).await;
+    diary.end(&end)
+}
+
+/// An operation that is answered from a list, the last answer again and again, and takes `each` every
+/// time. Writes down when each attempt begins, and how it all ends.
+struct Diary<'a> {
+    each: Duration,
+    answers: &'a [Result<(), &'static str>],
+    answered: Cell<usize>,
+    begun: Instant,
+    text: RefCell<String>,
+}
+
+impl<'a> Diary<'a> {
+    fn begin(each: Duration, answers: &'a [Result<(), &'static str>]) -> Self {
+        let (answered, text) = (Cell::new(0), RefCell::default());
+        Self { each, answers, answered, begun: Instant::now(), text }
+    }
+
+    /// `attempt` is the number that the operation was told, right or wrong: it is only written down.
+    async fn attempt(&self, attempt: u32) -> Result<(), &'static str> {
+        self.write(&format!("attempt {attempt}"));
+        sleep(self.each).await;
+        let answered = self.answered.replace(self.answered.get() + 1);
+        self.answers[answered.min(self.answers.len() - 1)]
+    }
+
+    fn end(self, end: &Result<(), GaveUp<&'static str>>) -> String {
+        match end {
+            Ok(()) => self.write("success"),
+            Err(GaveUp { error, attempts, elapsed, why }) => self.write(&format!(
+                "gave up after {attempts} in {elapsed:?} on {error:?}\n         {why}"
+            )),
         }
-    };
-    let end = match retry.run(rng(), operation, classify).await {
-        Ok(()) => "success".to_owned(),
-        Err(GaveUp { error, attempts, elapsed, why }) => {
-            format!("gave up after {attempts} in {elapsed:?} on {error:?}\n         {why}")
-        }
-    };
-    writeln!(text.borrow_mut(), "{:<8} {end}", at()).unwrap();
-    text.into_inner()
+        self.text.into_inner()
+    }
+
+    fn write(&self, what: &str) {
+        let at = format!("{:.3}s", self.begun.elapsed().as_secs_f64());
+        writeln!(self.text.borrow_mut(), "{at:<8} {what}").unwrap();
+    }
 }

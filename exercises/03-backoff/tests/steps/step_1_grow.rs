@@ -71,7 +71,7 @@ fn it_is_exact_to_the_nanosecond() {
     assert_eq!(
         backoff.exponential(20),
         Duration::new(9_850_896_984_136_096, 11_324_789),
-        "123,456,789 ns × 7²⁰: a float has 53 bits for a number of 84, and loses its end"
+        "123,456,789 ns × 7²⁰ takes 84 bits: a float keeps the first 53 of them, and a u64 has only 64"
     );
 }
 

@@ -1,11 +1,13 @@
 //! Step 3: run, wait, run again, and know when to stop.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use backoff::{Limits, Verdict};
+use backoff::{Config, Jitter, Limits, Retry, Verdict};
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
 use tokio::time::{Instant, timeout};
 
-use super::{MS, SECOND, attempts, diary, retry, rng};
+use super::{MS, SECOND, attempts, backoff, diary, retry, rng};
 
 #[tokio::test(start_paused = true)]
 async fn a_success_is_returned_and_ends_it() {
@@ -61,18 +63,58 @@ async fn max_attempts_of_one_means_no_retry() {
 async fn an_error_that_is_not_worth_it_is_returned_at_once() {
     let classify = |error: &&str| if *error == "503" { Verdict::Retry } else { Verdict::Stop };
 
-    let diary =
-        diary(retry(attempts(5)), 10 * MS, &[Err("503"), Err("404"), Ok(())], classify).await;
+    let answers = [Err("503"), Err("404"), Ok(())];
+
+    let early = diary(retry(attempts(5)), 10 * MS, &answers, classify).await;
+    let last = diary(retry(attempts(2)), 10 * MS, &answers, classify).await;
 
     insta::assert_snapshot!(
-        diary,
-        "a 404 is a 404 the next time as well: a retry costs the server a call and the caller its time",
+        early + &last,
+        "a 404 is a 404 the next time as well: a retry costs the server a call and the caller its time. \
+         Below, it is the last attempt that meets it, and that is still the reason",
         @r#"
         0.000s   attempt 1
         0.110s   attempt 2
         0.120s   gave up after 2 in 120ms on "404"
                  the error is not worth a retry: handle it
+        0.000s   attempt 1
+        0.110s   attempt 2
+        0.120s   gave up after 2 in 120ms on "404"
+                 the error is not worth a retry: handle it
         "#
+    );
+}
+
+/// A quarter of the range gets 25 ± 4.3 of 100 pauses (one standard deviation): five of these below
+/// are 3.
+#[tokio::test(start_paused = true)]
+async fn the_pauses_are_drawn_from_the_callers_generator() {
+    let full = Config { base: SECOND, factor: 1, jitter: Jitter::Full, ..Config::default() };
+    let retry = Retry::new(backoff(full), attempts(101)).unwrap();
+    let pauses = async |seed| {
+        let begins = RefCell::new(Vec::new());
+        let down = async |_| {
+            begins.borrow_mut().push(Instant::now());
+            Err::<(), _>("503")
+        };
+        let _ = retry.run(Xoshiro256PlusPlus::seed_from_u64(seed), down, |_| Verdict::Retry).await;
+        let begins = begins.into_inner();
+        begins.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+
+    let (one, other) = (pauses(1).await, pauses(2).await);
+
+    let quarters = [0, 250, 500, 750].map(|low| {
+        one.iter().filter(|pause| (low..low + 250).contains(&pause.as_millis())).count()
+    });
+    assert!(
+        quarters.iter().all(|count| *count >= 3),
+        "`run` must sleep for what `Delays` draws: 100 pauses with full jitter up to 1 s should be \
+         about 25 in each quarter of it, and are {quarters:?}"
+    );
+    assert_ne!(
+        one, other,
+        "another generator, other pauses: `run` must draw from the one it is given"
     );
 }
 

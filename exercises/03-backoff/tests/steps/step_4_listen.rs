@@ -147,7 +147,8 @@ async fn the_longest_times_are_no_trouble() {
 
     assert!(
         diary.contains("there is no time for another attempt"),
-        "elapsed + asked + delay is more than a Duration holds: add with saturation.\n{diary}"
+        "elapsed + asked + delay is more than a Duration holds: add with saturation. And a pause that ends \
+         exactly at max_total leaves no time either.\n{diary}"
     );
 }
 

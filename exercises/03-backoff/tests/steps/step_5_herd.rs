@@ -1,10 +1,10 @@
 //! Step 5: a thousand clients fail together, and must not come back together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use backoff::{Jitter, client_rng};
-use rand::RngExt;
+use rand::{Rng, RngExt};
 
 use super::{MS, jittered};
 
@@ -32,26 +32,26 @@ fn without_jitter_a_thousand_clients_come_back_in_the_same_ten_milliseconds() {
 }
 
 /// 1,000 first retries over 100 ms are 100 in each 10 ms, ± 9.5 (one standard deviation). The busiest
-/// of ten is within three of these of it: fewer than 129.
+/// of ten gets at least its tenth, and at most five of these more: 147.
 #[test]
-fn full_and_additive_jitter_cut_the_peak_to_an_eighth() {
+fn full_and_additive_jitter_spread_the_herd_over_100_ms() {
     for jitter in [Jitter::Full, Jitter::Additive(100 * MS)] {
         let peak = peak(jitter);
         assert!(
-            (100..=128).contains(&peak),
+            (100..=147).contains(&peak),
             "{jitter:?}: {peak} of 1,000 clients arrive within 10 ms; streams of their own spread them \
              over 100 ms, ten times as thin"
         );
     }
 }
 
-/// The same sum for 200 ms: 50 ± 6.9, and the busiest of twenty is below 50 + 3.5 × 6.9.
+/// The same sum for 200 ms: 50 ± 6.9, and the busiest of twenty is at most 50 + 5 × 6.9.
 #[test]
-fn decorrelated_jitter_cuts_the_peak_to_a_thirteenth() {
+fn decorrelated_jitter_spreads_the_herd_over_200_ms() {
     let peak = peak(Jitter::Decorrelated);
 
     assert!(
-        (50..=74).contains(&peak),
+        (50..=84).contains(&peak),
         "{peak} of 1,000 clients arrive within 10 ms; they draw from 100 to 300 ms, and should be about 50"
     );
 }
@@ -71,20 +71,21 @@ fn a_thousand_clients_draw_a_thousand_streams() {
 
 #[test]
 fn a_client_of_one_seed_is_no_client_of_another() {
-    let first = |seed, client| -> Duration {
-        jittered(Jitter::Full).delays(client_rng(seed, client)).next().unwrap()
-    };
+    let numbers = [0, 1, 2, 7, 30, 31, 32, 1_000, 65_536, 1 << 32, (1 << 32) + 7, u64::MAX];
+    let mut pairs = BTreeMap::new();
 
-    let delays: BTreeSet<Duration> =
-        (0..30).flat_map(|seed| (0..30).map(move |client| first(seed, client))).collect();
+    for seed in numbers {
+        for client in numbers {
+            let other = pairs.insert(client_rng(seed, client).next_u64(), (seed, client));
 
-    // 900 of 100 million nanoseconds: two are the same once in 250 runs.
-    assert!(
-        delays.len() >= 899,
-        "30 runs with 30 clients have {} different first delays: client 1 of seed 7 must not be client \
-         0 of seed 8, as it is when the two numbers are just added, or client 0 of seed 6, as it is with xor",
-        delays.len()
-    );
+            assert_eq!(
+                other, None,
+                "this pair of seed and client has the same stream as ({seed}, {client}): a sum, an xor, \
+                 `seed * 31 + client` and `seed << 32 | client` are the same for two pairs. Mix the \
+                 seed before you add the client"
+            );
+        }
+    }
 }
 
 /// All of what went before in one number: the delays that a herd of clients is given by the retries.
@@ -99,7 +100,8 @@ fn later_retries_thin_the_herd_out_further() {
 
     let (first, fourth) = (arrivals(0).len(), arrivals(3).len());
 
-    assert_eq!(first, 100, "the first retries fill all of the 100 ms, ten to each");
+    // By chance one of the 100 stays empty in one of 230 runs, and three practically never.
+    assert!(first >= 98, "the first retries fill the 100 ms, ten to each: {first} of them");
     assert!(
         fourth > 500,
         "the fourth retries are spread over 1.5 s: 1,000 clients at only {fourth} different milliseconds"

@@ -3,10 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use backoff::{IdempotencyKey, Limits, Verdict, client_rng};
+use backoff::{IdempotencyKey, Jitter, Limits, Retry, Verdict, client_rng};
+use rand::rngs::Xoshiro256PlusPlus;
 use tokio::time::{Instant, sleep};
 
-use super::{MS, attempts, retry, rng};
+use super::{Diary, MS, SECOND, attempts, jittered, retry, rng};
 
 /// A shop that charges a key once, and whose first answers are lost on the way back: after the charge.
 struct Shop {
@@ -54,6 +55,65 @@ async fn all_attempts_have_the_same_key() {
         1,
         "the key names the purchase, not the attempt: a new one each time makes each attempt a purchase. {keys:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_is_drawn_from_the_callers_generator() {
+    let key_from = async |rng: &mut Xoshiro256PlusPlus| {
+        let echo = async |_, key: IdempotencyKey| Ok::<_, &str>(key);
+        retry(attempts(1)).run_once(rng, echo, |_| Verdict::Stop).await.unwrap()
+    };
+    let mut generator = rng();
+    let mut keys = Vec::new();
+    for _ in 0..1_000 {
+        keys.push(key_from(&mut generator).await);
+    }
+
+    assert_eq!(
+        key_from(&mut rng()).await,
+        keys[0],
+        "a generator in the same state makes the same key: a counter, or a generator of `run_once`'s \
+         own, begins again when the process does"
+    );
+    for quarter in 0..4 {
+        // Two of 1,000 numbers of 32 bits are the same once in 8,600 runs.
+        let texts: BTreeSet<String> =
+            keys.iter().map(|key| key.to_string()[quarter * 8..][..8].to_owned()).collect();
+        assert!(
+            texts.len() >= 999,
+            "all 128 bits of a key are random, but quarter {quarter} of 1,000 keys has {} values",
+            texts.len()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_obeys_classify_the_limits_and_the_jitter_as_run_does() {
+    let full = jittered(Jitter::Full);
+    let answers = [Err("503"), Err("503"), Err("404"), Ok(())];
+    let classify = |error: &&str| if *error == "503" { Verdict::Retry } else { Verdict::Stop };
+    for max_total in [None, Some(SECOND), Some(50 * MS)] {
+        for seed in 0..10 {
+            let retry = Retry::new(full, Limits { max_attempts: 5, max_total }).unwrap();
+            let mut rng = client_rng(seed, 0);
+            let once = Diary::begin(10 * MS, &answers);
+            let end = retry.run_once(&mut rng, |n, _| once.attempt(n), classify).await;
+            let once = once.end(&end);
+
+            // The key is drawn first, and the delays are what the generator draws next.
+            let mut rng = client_rng(seed, 0);
+            let _ = IdempotencyKey::new(&mut rng);
+            let run = Diary::begin(10 * MS, &answers);
+            let end = retry.run(rng, |n| run.attempt(n), classify).await;
+            let run = run.end(&end);
+
+            assert_eq!(
+                once, run,
+                "`run_once` is `run` with a key: the 404 of the third attempt ends it, max_total \
+                 ({max_total:?}) does, and the pauses are jittered"
+            );
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
