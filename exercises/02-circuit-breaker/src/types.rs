@@ -14,7 +14,7 @@ pub enum State {
     Open,
     /// Lets a few probes through, and rejects the others.
     HalfOpen,
-    /// Rejects every call until somebody calls [`CircuitBreaker::reset`].
+    /// Rejects every call until somebody calls [`CircuitBreaker::reset`](crate::CircuitBreaker::reset).
     ForcedOpen,
 }
 
@@ -57,7 +57,7 @@ pub enum Rejected {
     ForcedOpen,
 }
 
-/// Why [`CircuitBreaker::call`] has no value to return.
+/// Why [`CircuitBreaker::call`](crate::CircuitBreaker::call) has no value to return.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError<E> {
     /// The operation was not run.
@@ -88,9 +88,9 @@ pub enum Cause {
     ProbeFailed,
     /// Probes were out, and none was heard of for the length of the lease.
     ProbeLeaseOver,
-    /// Somebody called [`CircuitBreaker::force_open`].
+    /// Somebody called [`CircuitBreaker::force_open`](crate::CircuitBreaker::force_open).
     Forced,
-    /// Somebody called [`CircuitBreaker::reset`].
+    /// Somebody called [`CircuitBreaker::reset`](crate::CircuitBreaker::reset).
     Reset,
 }
 
