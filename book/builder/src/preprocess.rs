@@ -150,27 +150,31 @@ impl Page<'_> {
         Ok(html)
     }
 
+    /// Folded, under the step that catches them: a reader opens those that could have been theirs.
     fn mistakes(&self, folder: &str) -> Result<String> {
         let exercise = Exercise::load(self.root, folder)?;
+        let mut mistakes = exercise.mistakes()?;
+        mistakes.sort_by_key(|mistake| mistake.step);
         let mut text = String::new();
-        for mistake in exercise.mistakes()? {
+        let mut heading = None;
+        for mistake in mistakes {
             let step = exercise.step(mistake.step)?;
-            let title = mistake.title.trim_end_matches('.');
+            if heading.replace(mistake.step) != Some(mistake.step) {
+                let link = self.link(&exercise, &step.anchor);
+                writeln!(text, "### Caught in [step {}]({link}): {}\n", mistake.step, step.title)?;
+            }
             // Longer than any run of backticks that a diff of Rust code may hold.
             let fence = "`".repeat(8);
             write!(
                 text,
-                "### {title}\n\n\
+                "<details class=\"mistake\">\n<summary>{}</summary>\n\n\
                  **Why people make it.** {}\n\n\
                  **Where it happened.** {}\n\n\
-                 **Caught by** [step {}, {}]({}): <code class=\"check\">{}</code>\n\n\
-                 <details class=\"change\">\n<summary>The change</summary>\n\n\
+                 **Caught by** <code class=\"check\">{}</code>\n\n\
                  {fence}diff\n{}\n{fence}\n\n</details>\n\n",
+                inline(mistake.title.trim_end_matches('.')),
                 mistake.why,
                 mistake.place,
-                mistake.step,
-                step.title,
-                self.link(&exercise, &step.anchor),
                 breakable(&mistake.check),
                 mistake.diff,
             )?;
@@ -336,14 +340,15 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_shows_why_where_its_check_and_the_folded_change() {
+    fn a_mistake_stands_under_its_step_with_why_where_its_check_and_the_change() {
         let text = expand(&Scratch::book(), "one.md", "{{#mistakes 02-breaker}}").unwrap();
         for part in [
-            "### A stale result closes the breaker\n",
+            "### Caught in [step 1](#trip): Trip\n\n<details class=\"mistake\">\n\
+             <summary>A stale result closes the breaker</summary>",
             "It looks *harmless*.",
             "somelib 1.2",
-            "[step 1, Trip](#trip): <code class=\"check\">failures_<wbr>open_<wbr>it</code>",
-            "<summary>The change</summary>\n\n````````diff\n--- a/src/lib.rs",
+            "**Caught by** <code class=\"check\">failures_<wbr>open_<wbr>it</code>",
+            "\n\n````````diff\n--- a/src/lib.rs",
             "+b\n````````\n\n</details>",
         ] {
             assert!(text.contains(part), "{part:?} is missing in\n{text}");
