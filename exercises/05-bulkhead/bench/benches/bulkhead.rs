@@ -1,0 +1,114 @@
+//! What a place in a bulkhead costs, taken and given back, and what it costs to be turned away.
+
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use stopwatch::Table;
+use tokio::sync::Semaphore;
+use tower::{Service, ServiceExt as _, service_fn};
+
+const TAKEN: &str = "taken and given back";
+const FULL: &str = "full";
+const PLACES: usize = 100;
+
+fn main() -> ExitCode {
+    stopwatch::main("bulkhead", |table| {
+        table.column(TAKEN);
+        table.column(FULL);
+        ours(table);
+        table.floors(TAKEN);
+        semaphore(table);
+        services(table);
+        table.promise("reference", TAKEN, 1.2, "tokio");
+    })
+}
+
+macro_rules! row {
+    ($row:expr, $bulkhead:ident) => {{
+        use $bulkhead::{Bulkhead, Config};
+        let bulkhead = |max_concurrent| {
+            Bulkhead::new(Config { max_concurrent, ..Config::default() }).expect("valid")
+        };
+        $row.case(TAKEN, || {
+            let bulkhead = bulkhead(PLACES);
+            move || {
+                let bulkhead = bulkhead.clone();
+                move || bulkhead.try_acquire().is_ok()
+            }
+        })
+        .case(FULL, || {
+            let bulkhead = bulkhead(1);
+            std::mem::forget(bulkhead.try_acquire().expect("one place"));
+            move || {
+                let bulkhead = bulkhead.clone();
+                move || bulkhead.try_acquire().is_err()
+            }
+        })
+    }};
+}
+
+fn ours(table: &mut Table) {
+    row!(table.yours(), bulkhead);
+    row!(table.reference("reference"), bulkhead_solution);
+}
+
+fn semaphore(table: &mut Table) {
+    table
+        .published("tokio", "Semaphore")
+        .case(TAKEN, || {
+            let semaphore = Arc::new(Semaphore::new(PLACES));
+            move || {
+                let semaphore = Arc::clone(&semaphore);
+                move || semaphore.try_acquire().is_ok()
+            }
+        })
+        .case(FULL, || {
+            let semaphore = Arc::new(Semaphore::new(0));
+            move || {
+                let semaphore = Arc::clone(&semaphore);
+                move || semaphore.try_acquire().is_err()
+            }
+        });
+    table.published("tokio", "Semaphore, owned").case(TAKEN, || {
+        let semaphore = Arc::new(Semaphore::new(PLACES));
+        move || {
+            let semaphore = Arc::clone(&semaphore);
+            move || Arc::clone(&semaphore).try_acquire_owned().is_ok()
+        }
+    });
+}
+
+fn services(table: &mut Table) {
+    let nothing = |(): ()| async { Ok::<_, std::convert::Infallible>(()) };
+    table.published("tower", "ConcurrencyLimit").case(TAKEN, || {
+        let service = tower::limit::ConcurrencyLimit::new(service_fn(nothing), PLACES);
+        move || {
+            let mut service = service.clone();
+            move || call(&mut service)
+        }
+    });
+    table.published("tower-resilience-bulkhead", "").case(TAKEN, || {
+        use tower_resilience_bulkhead::BulkheadLayer;
+        let layer = BulkheadLayer::builder().max_concurrent_calls(PLACES).build();
+        let layer = layer.expect("a valid configuration");
+        let service = tower::Layer::layer(&layer, service_fn(nothing));
+        move || {
+            let mut service = service.clone();
+            move || call(&mut service)
+        }
+    });
+}
+
+fn call<S: Service<()>>(service: &mut S) -> bool {
+    now(service.ready()).is_ok_and(|service| now(service.call(())).is_ok())
+}
+
+/// The output of a future that is ready.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("there is a place, and the operation waits for nothing"),
+    }
+}

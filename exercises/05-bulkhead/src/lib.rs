@@ -1,0 +1,217 @@
+//! A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
+//! that the others need.
+//!
+//! This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+//! order of the chapter (`cargo xtask book --open bulkhead`). Add types, fields and functions as you
+//! need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+//!
+//! - [`Bulkhead`], the shell: takes the lock, waits, wakes.
+//! - [`Permit`], a place that is taken, for as long as it lives.
+//! - `Core`, who is in and who waits: plain data and plain functions.
+//! - [`Registry`], the bulkheads of a program by name; [`size_for`], how large to make one.
+
+// The tasks leave things unused. Delete this line when the last one is done.
+#![allow(unused)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+mod config;
+mod types;
+
+pub use config::{Config, ConfigError};
+pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
+
+// ---------------------------------------------------------------------------------------------
+// The shell: the lock, the waiting, the waking
+
+/// Stands between the callers and one dependency. A handle: clones share the same places.
+#[derive(Clone)]
+pub struct Bulkhead {
+    core: Arc<Mutex<Core>>,
+}
+
+impl Bulkhead {
+    /// A bulkhead with nobody in it.
+    ///
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        todo!(
+            "step 1: let config.validate() refuse what makes no sense, then begin with nobody in it"
+        )
+    }
+
+    /// Takes a place if one is free, without waiting. Those who wait come first: while there are any,
+    /// none is free.
+    ///
+    /// # Errors
+    /// [`Rejected::Full`] when all places are taken.
+    pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+        self.with_core(Core::enter)?;
+        Ok(Permit { bulkhead: self.clone() })
+    }
+
+    /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
+    /// come when its future is first polled. It needs tokio's timer only if it has to wait.
+    ///
+    /// Cancellation: dropping the future leaves the queue. A place that was granted to it meanwhile
+    /// goes to the next.
+    ///
+    /// # Errors
+    /// [`Rejected::Full`] at once when all places are taken and as many wait as may;
+    /// [`Rejected::WaitedTooLong`] when the time is over and no place has been granted.
+    pub async fn acquire(&self) -> Result<Permit, Rejected> {
+        todo!(
+            "step 2: enter, or queue if there is room, and wait until your turn or the limit comes"
+        )
+        // step 4: whoever stops waiting, for whatever reason, leaves the queue; and a place that was
+        // granted to it meanwhile is taken if it still can be, and passed on if not
+    }
+
+    /// Runs `operation` in a place. It is not begun without one, and may run as long as it likes.
+    ///
+    /// Cancellation: dropping the future drops the operation, and then gives the place back. If the
+    /// operation hands work to others (a task, a thread), that work goes on without a place: use
+    /// [`spawn_blocking`](Self::spawn_blocking), or move a [`Permit`] into it.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    pub async fn call<T, F>(&self, operation: impl FnOnce() -> F) -> Result<T, Rejected>
+    where
+        F: Future<Output = T>,
+    {
+        todo!("step 3: hold a permit while the operation runs")
+    }
+
+    /// Runs `work` on tokio's threads for blocking work, in a place that it holds until it returns or
+    /// panics. It is not handed to a thread without one.
+    ///
+    /// Cancellation: dropping this future before it returns leaves the queue. A thread can't be
+    /// cancelled: when the handle is dropped, the work goes on, and keeps its place.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn spawn_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, Rejected> {
+        todo!("step 3: acquire, then tokio::task::spawn_blocking; the permit goes with the work")
+    }
+
+    /// All numbers at one instant, for a dashboard.
+    pub fn snapshot(&self) -> Snapshot {
+        todo!("step 5: ask the core for its numbers, in one visit; count where things happen")
+    }
+
+    /// The one place where the lock is held. Nobody else's code runs under it: no operation, and no
+    /// waker either, whose `wake`, `clone` and `drop` are an executor's.
+    fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
+        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut core)
+    }
+}
+
+impl fmt::Debug for Bulkhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bulkhead")
+    }
+}
+
+/// A place that is taken. Dropping it gives the place back, or on to the first of those who wait.
+///
+/// It borrows nothing: move it to where the work is. It must live as long as the work does, and it does
+/// if it is moved into the task or the closure that does the work. A permit that is forgotten
+/// ([`std::mem::forget`]) is a place that is gone for good.
+#[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
+pub struct Permit {
+    bulkhead: Bulkhead,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        // step 1: give the place back
+        // step 2: if somebody waits, hand it to the first instead, and wake it after the lock is released
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// The core: who is in, and who waits
+
+struct Core {
+    config: Config,
+    active: usize,
+    // step 2: those who wait, in order of arrival
+    // step 5: what became of all callers
+}
+
+impl Core {
+    /// Takes a place if one is free.
+    fn enter(&mut self) -> Result<(), Rejected> {
+        todo!("step 1: compare, and count it in the same visit; a rejection tells the numbers")
+    }
+}
+
+/// Somebody in the queue.
+struct Waiter {
+    // step 2: which one it is, and how to wake it
+}
+
+// ---------------------------------------------------------------------------------------------
+// The registry
+
+/// The bulkheads of a program by name: made once, listed together.
+#[derive(Debug, Default)]
+pub struct Registry {
+    // step 5: under a lock of its own, in order of their names
+}
+
+impl Registry {
+    /// A registry with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bulkhead of that name. The first to ask makes it; all get handles to the same one.
+    ///
+    /// # Errors
+    /// [`RegistryError::Config`] when it has to be made and `config` is out of range: nothing is kept
+    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration.
+    pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
+        todo!("step 5: look it up, or make it and keep it, under one lock")
+    }
+
+    /// The numbers of all, in order of their names. Each snapshot is of one instant; two of them are
+    /// not of the same one.
+    pub fn snapshots(&self) -> Vec<(String, Snapshot)> {
+        todo!("step 5: name and snapshot of each")
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// The size
+
+/// How many places this work needs: by Little's law as many as calls run on average, which is the rate
+/// times the time, divided by the share that may be taken, and rounded up.
+///
+/// # Errors
+/// When a field of `workload` is out of its range.
+pub fn size_for(workload: Workload) -> Result<usize, SizeError> {
+    todo!(
+        "step 6: let workload.validate() refuse what makes no sense; then Little's law, with headroom"
+    )
+}

@@ -1,0 +1,2 @@
+//! The spec of the bulkhead, a module a step.
+mod steps;

@@ -1,0 +1,212 @@
+//! Step 2: a short queue, first come first served, with a limit on waiting.
+
+use std::time::Duration;
+
+use bulkhead::{Config, Rejected};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::{Caller, Diary, MILLISECOND, SECOND, bulkhead, free, full, settle, sized, take};
+
+#[tokio::test(start_paused = true)]
+async fn a_free_place_is_had_without_waiting() {
+    let bulkhead = sized(2, 0);
+
+    let first = bulkhead.acquire().await;
+    let second = bulkhead.acquire().await;
+
+    assert!(first.is_ok() && second.is_ok(), "both places were free: {first:?}, {second:?}");
+    assert_eq!(free(&bulkhead), 0, "and both are taken now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_gets_the_place_that_is_given_back() {
+    let bulkhead = sized(1, 5);
+    let mut diary = Diary::begin();
+    let holder = take(&bulkhead, 1);
+    tokio::spawn(async move {
+        sleep(3 * SECOND).await;
+        drop(holder);
+    });
+
+    diary.note("asks");
+    let permit = bulkhead.acquire().await;
+    diary.note(&format!("admitted: {}", permit.is_ok()));
+
+    insta::assert_snapshot!(
+        diary.text,
+        "the place is given back after three seconds, and that is when the waiter has it: somebody has to \
+         wake it",
+        @"
+        0.000s    asks
+        3.000s    admitted: true
+        "
+    );
+    assert_eq!(free(&bulkhead), 0, "one place, and it has it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_to_come_is_the_first_to_be_served() {
+    let bulkhead = sized(1, 5);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let mut diary = Diary::begin();
+    let holder = take(&bulkhead, 1);
+    for name in ["Ada", "Barbara", "Edsger", "Grace", "Leslie"] {
+        let (bulkhead, tell) = (bulkhead.clone(), tell.clone());
+        tokio::spawn(async move {
+            let permit = bulkhead.acquire().await;
+            tell.send(format!("{name}: {}", permit.is_ok())).expect("this check listens");
+            sleep(SECOND).await;
+        });
+        settle().await;
+    }
+
+    drop((holder, tell));
+    while let Some(line) = told.recv().await {
+        diary.note(&line);
+    }
+
+    insta::assert_snapshot!(
+        diary.text,
+        "they asked in alphabetical order, and each stays for a second: the last in must not be the first \
+         out, for then the first waits for ever while there is traffic",
+        @"
+        0.000s    Ada: true
+        1.000s    Barbara: true
+        2.000s    Edsger: true
+        3.000s    Grace: true
+        4.000s    Leslie: true
+        "
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn newcomers_do_not_overtake_those_who_wait() {
+    let bulkhead = sized(1, 5);
+    let mut holder = take(&bulkhead, 1);
+    let mut waiter = Caller::queued(&bulkhead);
+
+    holder.pop();
+    let newcomer = bulkhead.try_acquire().map(drop);
+    let (mut second, answer) = Caller::of(&bulkhead);
+
+    assert_eq!(
+        newcomer,
+        Err(full(1, 1, 0, 5)),
+        "the place was given back while somebody waited: it is that waiter's from then on, though the \
+         waiter hasn't looked yet. If it lay free until it is woken, whoever comes by first would have it"
+    );
+    assert!(answer.is_pending(), "nor does a newcomer that may wait get it: {answer:?}");
+    let permit = waiter.permit("it was the first in the queue");
+    assert!(second.poll().is_pending(), "one place was given back, not two");
+    drop(permit);
+    drop(second.permit("now it is its turn"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_places_go_to_two_waiters() {
+    let bulkhead = sized(2, 5);
+    let mut holders = take(&bulkhead, 2);
+    let mut waiters: Vec<_> = (0..3).map(|_| Caller::queued(&bulkhead)).collect();
+
+    holders.clear();
+
+    let _first = waiters[0].permit("two places were given back, and it was the first in the queue");
+    let _second =
+        waiters[1].permit("two places were given back, and it was the second in the queue");
+    assert!(waiters[2].poll().is_pending(), "two places, two waiters: the third goes on waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_rejects_at_once() {
+    let bulkhead = sized(1, 2);
+    let _holder = take(&bulkhead, 1);
+    let _waiters = [Caller::queued(&bulkhead), Caller::queued(&bulkhead)];
+    let begun = Instant::now();
+
+    let rejected = bulkhead.acquire().await.map(drop);
+
+    assert_eq!(
+        (rejected, begun.elapsed()),
+        (Err(full(1, 1, 2, 2)), Duration::ZERO),
+        "two may wait, and two do. A queue without a limit moves the overload into memory, where \
+         everybody waits longer"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_queue_nobody_waits() {
+    let bulkhead = sized(1, 0);
+    let holder = take(&bulkhead, 1);
+
+    let rejected = bulkhead.acquire().await.map(drop);
+    drop(holder);
+
+    assert_eq!(rejected, Err(full(1, 1, 0, 0)), "max_waiting: 0 means a place at once or none");
+    assert!(bulkhead.acquire().await.is_ok(), "a place that is free is had all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_waiter_has_a_limit_of_its_own() {
+    let max_wait = 1_250 * MILLISECOND;
+    let bulkhead = bulkhead(Config { max_concurrent: 1, max_waiting: 5, max_wait });
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let mut diary = Diary::begin();
+    let holder = take(&bulkhead, 1);
+    tokio::spawn(async move {
+        sleep(1_249 * MILLISECOND).await;
+        drop(holder);
+    });
+    for (name, comes_at) in [("first", 0), ("second", 400), ("third", 800)] {
+        let (bulkhead, tell) = (bulkhead.clone(), tell.clone());
+        tokio::spawn(async move {
+            sleep(comes_at * MILLISECOND).await;
+            let line = match bulkhead.acquire().await {
+                Ok(permit) => {
+                    // For ever: the holder of a permit may take as long as it likes.
+                    std::mem::forget(permit);
+                    format!("{name}: admitted")
+                }
+                Err(Rejected::WaitedTooLong { max_wait }) => format!("{name}: waited {max_wait:?}"),
+                Err(other) => format!("{name}: {other}"),
+            };
+            tell.send(line).expect("this check listens");
+        });
+    }
+
+    drop(tell);
+    while let Some(line) = told.recv().await {
+        diary.note(&line);
+    }
+
+    insta::assert_snapshot!(
+        diary.text,
+        "max_wait is 1.25 s. They come at 0, 0.4 and 0.8 s, and the one place is given back a millisecond \
+         before the first would have left: each waits for its own 1.25 s, and a queue that moves doesn't \
+         begin it anew",
+        @"
+        1.249s    first: admitted
+        1.650s    second: waited 1.25s
+        2.050s    third: waited 1.25s
+        "
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_moves_to_another_task_is_still_woken() {
+    let bulkhead = sized(1, 5);
+    let holder = take(&bulkhead, 1);
+    let waiter = Caller::queued(&bulkhead);
+    let begun = Instant::now();
+
+    let task = tokio::spawn(waiter.0);
+    settle().await;
+    drop(holder);
+    let admitted = task.await.expect("the waiter doesn't panic").is_ok();
+
+    assert_eq!(
+        (admitted, begun.elapsed()),
+        (true, Duration::ZERO),
+        "a future may be polled by one task first and by another later: wake the one that polled last"
+    );
+}

@@ -1,0 +1,254 @@
+//! Step 5: numbers that agree with each other, and a registry.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+use bulkhead::{Bulkhead, Config, ConfigError, Counts, Registry, RegistryError, Snapshot};
+
+use super::{Caller, MILLISECOND, SECOND, bulkhead, chase, clock, sized, take, wait};
+
+/// A table that grows by a row for each moment.
+struct Table(String);
+
+impl Table {
+    fn new() -> Self {
+        Self("moment               active waiting | admitted finished rejected timed out cancelled\n".into())
+    }
+
+    fn row(&mut self, moment: &str, bulkhead: &Bulkhead) {
+        let Snapshot { active, waiting, counts, .. } = bulkhead.snapshot();
+        let Counts { admitted, finished, rejected, timed_out, cancelled } = counts;
+        writeln!(
+            self.0,
+            "{moment:<20} {active:>6} {waiting:>7} | {admitted:>8} {finished:>8} {rejected:>8} {timed_out:>9} {cancelled:>9}"
+        )
+        .unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_tells_who_is_where_and_what_became_of_the_others() {
+    let bulkhead = bulkhead(Config { max_concurrent: 2, max_waiting: 3, max_wait: SECOND });
+    let mut table = Table::new();
+
+    table.row("nobody came", &bulkhead);
+    let mut holders = take(&bulkhead, 2);
+    table.row("two are in", &bulkhead);
+    let mut first = Caller::queued(&bulkhead);
+    wait(500 * MILLISECOND).await;
+    let mut second = Caller::queued(&bulkhead);
+    let third = Caller::queued(&bulkhead);
+    table.row("three wait", &bulkhead);
+    let _ = bulkhead.try_acquire();
+    let _ = Caller::of(&bulkhead);
+    table.row("two are turned away", &bulkhead);
+    holders.pop();
+    table.row("one goes", &bulkhead);
+    let permit = first.permit("a place was given back");
+    table.row("the first has looked", &bulkhead);
+    drop(third);
+    table.row("the third gives up", &bulkhead);
+    wait(SECOND).await;
+    let _ = second.poll();
+    table.row("the second's is over", &bulkhead);
+    drop((permit, holders));
+    table.row("all go", &bulkhead);
+    drop((first, second));
+    table.row("all is dropped", &bulkhead);
+
+    insta::assert_snapshot!(
+        table.0,
+        "a place that passes from hand to hand is never free: one more finished, one more admitted, and \
+         as many active as before. Each caller ends in exactly one of admitted, rejected, timed out and \
+         cancelled",
+        @"
+        moment               active waiting | admitted finished rejected timed out cancelled
+        nobody came               0       0 |        0        0        0         0         0
+        two are in                2       0 |        2        0        0         0         0
+        three wait                2       3 |        2        0        0         0         0
+        two are turned away       2       3 |        2        0        2         0         0
+        one goes                  2       2 |        3        1        2         0         0
+        the first has looked      2       2 |        3        1        2         0         0
+        the third gives up        2       1 |        3        1        2         0         1
+        the second's is over      2       0 |        3        1        2         1         1
+        all go                    0       0 |        3        3        2         1         1
+        all is dropped            0       0 |        3        3        2         1         1
+        "
+    );
+    let Snapshot { max_concurrent, max_waiting, .. } = bulkhead.snapshot();
+    assert_eq!((max_concurrent, max_waiting), (2, 3), "a dashboard shows 2 of 2, and not just 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_was_granted_a_place_and_is_gone_is_counted_once() {
+    let bulkhead = sized(1, 5);
+    let mut holder = take(&bulkhead, 1);
+    let (first, second) = (Caller::queued(&bulkhead), Caller::queued(&bulkhead));
+
+    holder.clear();
+    drop((first, second));
+
+    let Snapshot { active, waiting, counts, .. } = bulkhead.snapshot();
+    assert_eq!((active, waiting), (0, 0), "all have gone");
+    assert_eq!(
+        counts,
+        Counts { admitted: 3, finished: 3, ..Counts::default() },
+        "the holder gave the place to the first waiter, and its drop to the second, whose drop freed it. \
+         Three were given a place, so none of them is cancelled: a caller ends in one count"
+    );
+}
+
+#[test]
+fn the_numbers_agree_at_every_instant() {
+    // Long enough for all threads to run at the same time for a while, on a busy machine too.
+    let until = std::time::Instant::now() + 600 * MILLISECOND;
+    let runtime = clock();
+    let bulkhead = sized(2, 2);
+    let (begun, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+
+    let (asked, wrong) = thread::scope(|scope| {
+        let caller = || {
+            let _entered = runtime.enter();
+            begun.fetch_add(1, SeqCst);
+            let mut asked = 0;
+            while !over.load(SeqCst) {
+                // Some look again before they leave, and some don't.
+                let (mut caller, answer) = Caller::of(&bulkhead);
+                asked += 1;
+                if answer.is_pending() && asked % 2 == 0 {
+                    let _ = caller.poll();
+                }
+                drop((answer, caller));
+            }
+            asked
+        };
+        let callers = [scope.spawn(caller), scope.spawn(caller), scope.spawn(caller)];
+        let wrong = scope.spawn(|| {
+            while begun.load(SeqCst) < 3 {
+                thread::yield_now();
+            }
+            let while_there_is_time = |_: &_| std::time::Instant::now() < until;
+            let looks = std::iter::repeat_with(|| bulkhead.snapshot());
+            looks.take_while(while_there_is_time).find(|now| {
+                let agree = now.counts.admitted.checked_sub(now.counts.finished)
+                    == Some(now.active as u64)
+                    && now.active <= 2
+                    && now.waiting <= 2
+                    && (now.waiting == 0 || now.active == 2);
+                !agree
+            })
+        });
+        let wrong = wrong.join();
+        over.store(true, SeqCst);
+        let asked: u64 =
+            callers.map(|caller| caller.join().expect("no caller panics")).iter().sum();
+        (asked, wrong.expect("a snapshot doesn't panic"))
+    });
+
+    assert_eq!(
+        wrong, None,
+        "admitted less finished are the active ones, and nobody waits while a place is free: at every \
+         instant, not just when all is quiet. Numbers that change together change in one visit, and one \
+         visit reads them all"
+    );
+    let Snapshot { active, waiting, counts, .. } = bulkhead.snapshot();
+    assert_eq!((active, waiting), (0, 0), "all have gone");
+    assert_eq!(
+        counts.admitted + counts.rejected + counts.timed_out + counts.cancelled,
+        asked,
+        "each caller ended in one of the four: {counts:?}"
+    );
+}
+
+#[test]
+fn a_name_is_one_bulkhead() {
+    let registry = Registry::new();
+    let config = Config { max_concurrent: 1, ..Config::default() };
+
+    let first = registry.get_or_create("payments", config).expect("it is made");
+    let again = registry.get_or_create("payments", config).expect("it is found");
+    let other = registry.get_or_create("inventory", config).expect("it is made");
+    let _permit = take(&first, 1);
+
+    assert!(again.try_acquire().is_err(), "the same name means the same places");
+    assert!(
+        other.try_acquire().is_ok(),
+        "another name means other places: that is what they are for"
+    );
+}
+
+#[test]
+fn a_bulkhead_is_made_once_however_many_ask() {
+    const NAMES: usize = 20_000;
+    let registry = Registry::new();
+    let config = Config { max_concurrent: 1, ..Config::default() };
+    let admitted = AtomicUsize::new(0);
+
+    chase(NAMES, |number| {
+        let bulkhead = registry.get_or_create(&number.to_string(), config);
+        let permit = bulkhead.expect("all ask for the same").try_acquire();
+        admitted.fetch_add(usize::from(permit.map(std::mem::forget).is_ok()), SeqCst);
+    });
+
+    assert_eq!(
+        admitted.load(SeqCst),
+        NAMES,
+        "each name is a bulkhead with one place. If more got in, two threads found nothing under a name, \
+         and each made one: to look and to insert must be one step"
+    );
+    assert_eq!(registry.snapshots().len(), NAMES, "and each is listed");
+}
+
+#[test]
+fn another_configuration_under_the_same_name_is_refused() {
+    let registry = Registry::new();
+    let existing = Config { max_concurrent: 10, ..Config::default() };
+    let asked = Config { max_concurrent: 50, ..existing };
+    let _made = registry.get_or_create("payments", existing).expect("it is made");
+
+    let differs = registry.get_or_create("payments", asked).map(drop);
+
+    assert_eq!(
+        differs,
+        Err(RegistryError::Differs { name: "payments".into(), existing, asked }),
+        "to give back the one that is there would look like success, and 50 would be in the code and 10 in \
+         production"
+    );
+    assert!(registry.get_or_create("payments", existing).is_ok(), "the first one is as it was");
+}
+
+#[test]
+fn a_refused_configuration_leaves_nothing_behind() {
+    let registry = Registry::new();
+    let none = Config { max_concurrent: 0, ..Config::default() };
+
+    let refused = registry.get_or_create("payments", none).map(drop);
+
+    assert_eq!(
+        refused,
+        Err(RegistryError::Config { name: "payments".into(), source: ConfigError::NoPlaces })
+    );
+    assert_eq!(registry.snapshots(), [], "nothing was made");
+    assert!(
+        registry.get_or_create("payments", Config::default()).is_ok(),
+        "the name is still free"
+    );
+}
+
+#[test]
+fn all_are_listed_by_name_each_with_its_own_numbers() {
+    let registry = Registry::new();
+    let make = |name| registry.get_or_create(name, Config::default()).expect("it is made");
+    let (payments, inventory, _audit) = (make("payments"), make("inventory"), make("audit"));
+    let _permits = (take(&payments, 3), take(&inventory, 1));
+
+    let listed: Vec<_> =
+        registry.snapshots().into_iter().map(|(name, snapshot)| (name, snapshot.active)).collect();
+
+    assert_eq!(
+        listed,
+        [("audit".to_owned(), 0), ("inventory".to_owned(), 1), ("payments".to_owned(), 3)],
+        "a list for people is in an order that stays the same"
+    );
+}
