@@ -1,0 +1,280 @@
+//! Deadlines: the moment by which a request must be answered, carried along with it, so that nobody
+//! works for somebody who has given up.
+//!
+//! This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+//! order of the chapter (`cargo xtask book --open deadline`). Add fields and functions as you
+//! need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+//!
+//! - [`Deadline`], a moment: how much is left, what a call below may have, and work that ends with it.
+//! - the wire: [`parse_grpc_timeout`], [`format_grpc_timeout`] and their like for `x-deadline`. Pure
+//!   functions of bytes and, where there is no way around it, of the wall clock's time.
+//! - [`Gate`], where a request comes in and is given its deadline; [`Deadline::carry`], where a call
+//!   goes out with less than that.
+//! - [`Checkpoint`], for work that can't be dropped.
+//! - [`Chain::audit`], for the timeouts of a chain on paper.
+
+// The tasks leave things unused. Delete this line when the last one is done.
+#![allow(unused)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout_at};
+
+mod chain;
+mod config;
+mod types;
+
+pub use chain::{Chain, ChainError, Link, Rule, Violation};
+pub use config::{Limits, LimitsError};
+pub use types::{Expired, Rejected, RunError, Stopped, WireError};
+
+/// The header that says how much time is left.
+pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+/// The header that says when the time is over.
+pub const X_DEADLINE: &str = "x-deadline";
+
+// ---------------------------------------------------------------------------------------------
+// The moment
+
+/// The moment by which something must be done, on this machine's monotonic clock.
+///
+/// It is a value: make one for each request, and hand it down. Kept in a client and used again, it
+/// lets the first calls through and fails all others.
+#[must_use = "a deadline that nobody looks at ends nothing"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The longest budget, 30 years. More is cut to it: clocks of some systems end after a century.
+    pub const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+    /// So much time from now on; 0 is a deadline that has passed.
+    pub fn after(budget: Duration) -> Self {
+        todo!("step 1: so much time from now on; more than LONGEST is cut to it")
+    }
+
+    /// How much time is left; 0 from the deadline on.
+    pub fn remaining(self) -> Duration {
+        todo!("step 1: the time from now to the deadline, or 0")
+    }
+
+    /// Whether it has passed. At the deadline itself it has.
+    pub fn is_expired(self) -> bool {
+        todo!("step 1: nothing remains")
+    }
+
+    /// The deadline of a call that is made for the sake of this one: after `budget`, but at least
+    /// `buffer` before this one, which is what the caller keeps for itself. Expired if `buffer` is all
+    /// that is left, or more.
+    pub fn child(self, budget: Duration, buffer: Duration) -> Self {
+        todo!("step 1: the earlier of: `budget` from now on, `buffer` before this deadline")
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Work that ends with it
+
+    /// Runs `work` until the deadline. When it has passed already, `work` is not even called. When it
+    /// passes meanwhile, the future is dropped at its await. Of a result and a deadline that are there
+    /// at the same time, the result counts.
+    ///
+    /// tokio's timers tick in milliseconds, so the end may come one millisecond late.
+    ///
+    /// Cancellation: dropping the future drops the work.
+    ///
+    /// # Errors
+    /// [`RunError::Expired`] if the deadline passed, [`RunError::Work`] if the work failed.
+    pub async fn run<T, E, F>(self, work: impl FnOnce() -> F) -> Result<T, RunError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        todo!("step 2: not started when expired, dropped when the deadline passes")
+    }
+
+    /// Waits, before another try, say; but not if the deadline would have passed when the pause is
+    /// over: who can't do anything after a pause need not wait for its end.
+    ///
+    /// # Errors
+    /// At once, [`Expired::NotStarted`], when less than `pause` is left, or just as much.
+    pub async fn sleep(self, pause: Duration) -> Result<(), Expired> {
+        todo!("step 2: only if there will be time left after the pause")
+    }
+
+    /// Makes a call on behalf of this deadline: `send` gets the header that tells the callee how much
+    /// time it has, and is run until then. That is at most `budget`, and leaves at least `buffer`, as
+    /// [`child`](Self::child) says.
+    ///
+    /// Cancellation: dropping the future drops the call.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn carry<T, E, F>(
+        self,
+        budget: Duration,
+        buffer: Duration,
+        send: impl FnOnce(HeaderMap) -> F,
+    ) -> Result<T, RunError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        todo!(
+            "step 4: run `send` under a child of this deadline, with a header that says what the child has left"
+        )
+    }
+
+    /// Runs `work` on a thread for blocking work, until the deadline. A thread can't be dropped: `work`
+    /// has to ask its [`Checkpoint`] before each unit of work, and return when it is told to stop. It is
+    /// told so from the deadline on, and when the future that this returns is dropped; if that happens
+    /// before a thread was free, `work` is not called at all.
+    ///
+    /// The deadline's passing is returned at once; the thread may still be busy with its last unit.
+    ///
+    /// # Errors
+    /// [`Expired::NotStarted`] if the deadline had passed already, [`Expired::Cancelled`] if it passed
+    /// later, whether this side noticed it first or `work` did.
+    ///
+    /// # Panics
+    /// When `work` does.
+    pub async fn run_blocking<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Checkpoint) -> Result<T, Stopped> + Send + 'static,
+    ) -> Result<T, Expired> {
+        todo!(
+            "step 5: spawn_blocking, a time limit, and a checkpoint that learns when the caller has gone"
+        )
+    }
+}
+
+/// What blocking work asks whether it should go on.
+#[derive(Debug)]
+pub struct Checkpoint {
+    deadline: Deadline,
+    // step 5: and whether the caller has gone
+}
+
+impl Checkpoint {
+    /// To be asked before each unit of work.
+    ///
+    /// # Errors
+    /// When the deadline has passed, or the caller has gone.
+    pub fn check(&self) -> Result<(), Stopped> {
+        todo!("step 5: nobody waits if the deadline has passed or the caller has gone")
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// The wire
+
+/// Reads a `grpc-timeout`: 1 to 8 digits and a unit, and nothing else, not even a space. 0 is read too:
+/// it has passed.
+///
+/// # Errors
+/// When `value` is anything else.
+pub fn parse_grpc_timeout(value: &[u8]) -> Result<Duration, WireError> {
+    todo!("step 3: digits, a unit, and nothing else")
+}
+
+/// Writes a `grpc-timeout`, in the finest unit that has room in eight digits, and rounded down: nobody
+/// is given more time than there is. What is cut off is less than a hundred-thousandth.
+pub fn format_grpc_timeout(remaining: Duration) -> String {
+    todo!("step 3: the finest unit that has room in eight digits, rounded down")
+}
+
+/// Reads an `x-deadline`, a time as RFC 3339 has it, in UTC and with a `Z`. What is left of it depends
+/// on what this machine takes to be the time, which is `now`; 0 if it has passed.
+///
+/// # Errors
+/// When `value` is anything else.
+pub fn parse_x_deadline(value: &[u8], now: SystemTime) -> Result<Duration, WireError> {
+    todo!("step 3: humantime::parse_rfc3339, for UTC with a Z; then what is left from now on")
+}
+
+/// Writes an `x-deadline`, to the millisecond and rounded down. `now` is what this machine takes to be
+/// the time. Times before 1970 and after 9999, which RFC 3339 or its readers can't have, are written as
+/// the first and the last moment of that span.
+pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
+    todo!("step 3: humantime::format_rfc3339_millis, which is for 1970 to 9999")
+}
+
+/// What the headers of a request say about its time. `grpc-timeout` decides, and `x-deadline` is read
+/// only where there is none: it is as good as the two clocks agree. `None` if there is neither.
+///
+/// # Errors
+/// When the header that decides can't be read. Nothing is made of the other one then: a caller that
+/// meant to set a deadline should learn that it has not.
+pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Duration>, WireError> {
+    todo!("step 3: grpc-timeout if it is there, otherwise x-deadline")
+}
+
+// ---------------------------------------------------------------------------------------------
+// The gate
+
+/// Where requests come into a service, and are given their deadlines. Share it in an `Arc`.
+///
+/// With an `Arc<Gate>` in the state of an axum router, each handler that takes a [`Deadline`] gets that
+/// of its request.
+#[derive(Debug)]
+pub struct Gate {
+    limits: Limits,
+    // step 5: and a quota of rejections, under a lock
+}
+
+impl Gate {
+    /// A gate that has seen no request.
+    ///
+    /// # Errors
+    /// When a field of `limits` is out of its range.
+    pub fn new(limits: Limits) -> Result<Self, LimitsError> {
+        limits.validate()?;
+        Ok(Self { limits })
+    }
+
+    /// The deadline of a request that came in just now: what its headers say, but no more than
+    /// `max_budget`; `default_budget` if they say nothing. `wall` is the time on the wall clock, for
+    /// `x-deadline`.
+    ///
+    /// A request that has expired is rejected as long as rejections stay within `max_rejected_percent`
+    /// of the requests, this one included, in the current window of [`Limits::WINDOW`]. Beyond that it is served, and has
+    /// `default_budget`. The windows follow each other without gaps from when the gate was made.
+    /// Malformed requests are not counted.
+    ///
+    /// # Errors
+    /// When the headers can't be read, or the request has expired and is rejected.
+    pub fn admit(&self, headers: &HeaderMap, wall: SystemTime) -> Result<Deadline, Rejected> {
+        todo!("step 4: read the budget, keep it within the limits, reject what has expired")
+        // step 5: but only as many as `max_rejected_percent` allows
+    }
+}
+
+impl<S> FromRequestParts<S> for Deadline
+where
+    Arc<Gate>: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Rejected;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejected> {
+        todo!("step 4: ask the gate that is in the state")
+    }
+}
+
+/// How many requests may be rejected as expired.
+struct Quota {
+    // step 5: the requests and the rejections of the current window, and when it began
+}
+
+// ---------------------------------------------------------------------------------------------
+// The audit
+
+impl Chain {
+    /// Each link that waits no longer than the link that it calls may take, from the outside in, with
+    /// the first rule that it breaks.
+    pub fn audit(&self) -> Vec<Violation> {
+        todo!("step 6: for each link and the one that it calls, the first rule that is broken")
+    }
+}

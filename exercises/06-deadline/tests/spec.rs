@@ -1,0 +1,2 @@
+//! The spec of the deadlines, a module a step.
+mod steps;

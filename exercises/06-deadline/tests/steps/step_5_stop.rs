@@ -1,0 +1,350 @@
+//! Step 5: stop when nobody waits.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::routing::get as on_get;
+use deadline::{
+    Checkpoint, Deadline, Expired, Gate, Limits, Rejected, Stopped, format_grpc_timeout,
+};
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinHandle, spawn_blocking, yield_now};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{MILLISECOND, SECOND, gate, get, headers, serve, strict, wait};
+
+/// Lets the units of some work pass, one by one. Dropped, it lets no more pass.
+type Pass = mpsc::Sender<()>;
+
+/// Work in units: it reports each unit that it begins, and ends the unit when it is let pass.
+fn units() -> (impl FnOnce(&Checkpoint) -> Result<(), Stopped>, UnboundedReceiver<u32>, Pass) {
+    let (tell, begun) = unbounded_channel();
+    let (pass, passed) = mpsc::channel();
+    let work = move |checkpoint: &Checkpoint| {
+        for unit in 1.. {
+            checkpoint.check()?;
+            let _ = tell.send(unit);
+            if passed.recv().is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
+    (work, begun, pass)
+}
+
+/// Whether the call is over now, with no more time passing.
+async fn is_over<T>(call: &JoinHandle<T>) -> bool {
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    call.is_finished()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_unit_of_work_is_begun_after_the_deadline() {
+    let (work, mut begun, pass) = units();
+    let call = tokio::spawn(Deadline::after(SECOND).run_blocking(work));
+    assert_eq!(begun.recv().await, Some(1), "the work begins");
+    wait(999 * MILLISECOND).await;
+    pass.send(()).unwrap();
+    assert_eq!(begun.recv().await, Some(2), "a millisecond before the deadline it goes on");
+
+    wait(MILLISECOND).await;
+    assert!(
+        is_over(&call).await,
+        "the caller waits for a thread that is busy with its second unit: the deadline ends the waiting at once, and \
+         the work at its next unit"
+    );
+    let answer = call.await.expect("no panic");
+    pass.send(()).unwrap();
+    drop(pass);
+
+    assert_eq!(answer, Err(Expired::Cancelled), "it was begun, and may have had its effect");
+    assert_eq!(
+        begun.recv().await,
+        None,
+        "a thread can't be dropped as a future can: what it does not ask, nobody tells it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_stops_when_the_future_of_its_caller_is_dropped() {
+    let (work, mut begun, pass) = units();
+    let call = tokio::spawn(Deadline::after(60 * SECOND).run_blocking(work));
+    assert_eq!(begun.recv().await, Some(1), "the work begins");
+
+    call.abort();
+    let gone = call.await.is_err_and(|error| error.is_cancelled());
+    pass.send(()).unwrap();
+    drop(pass);
+
+    assert!(gone, "the caller has gone, with a minute left");
+    assert_eq!(begun.recv().await, None, "and nobody waits for the second unit");
+}
+
+#[test]
+fn work_for_which_no_thread_was_free_in_time_is_not_called() {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let (called, were_called) = mpsc::channel();
+    runtime.block_on(async {
+        let late = Deadline::after(Duration::ZERO).run_blocking(|_| Ok("late")).await;
+        assert_eq!(late, Err(Expired::NotStarted), "it had passed before");
+        let (release, held) = mpsc::channel::<()>();
+        let busy = spawn_blocking(move || held.recv());
+        let call = Deadline::after(SECOND).run_blocking(move |_| Ok(called.send(())));
+        let call = tokio::spawn(call);
+        yield_now().await;
+        wait(SECOND).await;
+        assert!(
+            is_over(&call).await,
+            "the caller waits for a thread though its deadline has passed"
+        );
+        let answer = call.await.expect("no panic");
+        assert_eq!(
+            answer.err(),
+            Some(Expired::Cancelled),
+            "the only thread is busy with something else"
+        );
+        drop(release);
+        let _ = busy.await;
+        // After this one, by the order of the queue, the work has had its turn.
+        spawn_blocking(|| ()).await.expect("no panic");
+    });
+
+    assert_eq!(
+        were_called.try_iter().count(),
+        0,
+        "the thread became free after the deadline: ask before the first unit as well"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_the_same_error_whoever_notices_the_deadline_first() {
+    let deadline = Deadline::after(SECOND);
+    let done = deadline.run_blocking(|checkpoint| checkpoint.check().map(|()| "done")).await;
+    let said = deadline.run_blocking(|_| Err::<(), _>(Stopped)).await;
+    let panics = |_: &Checkpoint| -> Result<(), Stopped> { panic!("a bug") };
+    let panicked = tokio::spawn(deadline.run_blocking(panics)).await;
+    let (work, mut begun, pass) = units();
+    let mut call = Box::pin(deadline.run_blocking(work));
+    // Polled once: the thread works, and nobody looks at the caller's timer until it has ended.
+    assert!(timeout(Duration::ZERO, &mut call).await.is_err(), "the work goes on");
+    assert_eq!(begun.recv().await, Some(1), "the work begins");
+    wait(SECOND).await;
+    pass.send(()).unwrap();
+    drop(pass);
+
+    assert_eq!(
+        begun.recv().await,
+        None,
+        "the thread looks at the clock itself, and waits for nobody to tell it"
+    );
+    assert_eq!(
+        call.await,
+        Err(Expired::Cancelled),
+        "the thread noticed it before the timer did: which of the two is first is a matter of luck, and no caller can \
+         make anything of it"
+    );
+    assert_eq!(
+        said,
+        Err(Expired::Cancelled),
+        "work that says `Stopped` was begun, and may have had its effect"
+    );
+    assert_eq!(done, Ok("done"), "before the deadline work goes on and returns its value");
+    let message = panicked.expect_err("the work panicked").into_panic();
+    assert_eq!(
+        message.downcast_ref::<&str>(),
+        Some(&"a bug"),
+        "a panic of the work is a bug, and no deadline: the caller panics with the same message"
+    );
+}
+
+/// Reports that it was dropped.
+struct Gone(UnboundedSender<()>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[tokio::test]
+async fn a_closed_connection_stops_the_work() {
+    // Once without a server: a todo!, or a panic, shows itself here.
+    assert_eq!(
+        Deadline::after(60 * SECOND).run_blocking(|_| Ok(1)).await,
+        Ok(1),
+        "work that is done"
+    );
+    let (work, mut begun, pass) = units();
+    let work = Arc::new(Mutex::new(Some(work)));
+    let (handler_gone, mut is_gone) = unbounded_channel();
+    let handler = move |deadline: Deadline| async move {
+        let _gone = Gone(handler_gone);
+        let work = work.lock().unwrap().take().expect("there is one request");
+        format!("{:?}", deadline.run_blocking(work).await)
+    };
+    let address = serve(Router::new().route("/", on_get(handler)).with_state(gate(strict()))).await;
+
+    let user = tokio::spawn(get(address, headers([("grpc-timeout", "30S")])));
+    assert_eq!(begun.recv().await, Some(1), "the work begins");
+    user.abort();
+    is_gone.recv().await.expect("the server notices the closed connection and drops the handler");
+    pass.send(()).unwrap();
+    drop(pass);
+
+    assert_eq!(
+        begun.recv().await,
+        None,
+        "the user closed the page, hyper dropped the handler, and the thread must hear of it: half a minute is left"
+    );
+}
+
+/// Whether a request with this timeout is rejected.
+fn rejected(gate: &Gate, timeout: &str) -> bool {
+    match gate.admit(&headers([("grpc-timeout", timeout)]), SystemTime::now()) {
+        Ok(_) => false,
+        Err(Rejected::Expired) => true,
+        Err(malformed) => panic!("{malformed}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_a_fifth_of_the_requests_is_rejected_as_expired() {
+    let lots = |gate: &Gate, timeouts: &[&str]| -> String {
+        timeouts.iter().map(|timeout| if rejected(gate, timeout) { 'x' } else { '.' }).collect()
+    };
+    let (all_expired, one_late) = (gate(Limits::default()), gate(Limits::default()));
+
+    let all = lots(&all_expired, &["0n"; 20]);
+    let late = lots(&one_late, &["5S", "5S", "5S", "0n", "5S", "0n", "0n", "5S", "5S", "0n"]);
+    let served =
+        gate(Limits::default()).admit(&headers([("grpc-timeout", "0n")]), SystemTime::now());
+
+    insta::assert_snapshot!(
+        format!("{all}\n{late}"),
+        "x is a rejection: the request itself counts among the requests, so of 5 that have expired the fifth is the first \
+         to go, and a single one among 5 goes. What is not rejected is served",
+        @"
+        ....x....x....x....x
+        .....x...x
+        "
+    );
+    assert_eq!(
+        served.map(Deadline::remaining),
+        Ok(5 * SECOND),
+        "a request that is served though it has expired gets the default, or serving it would do nothing"
+    );
+    let after_malformed = gate(Limits::default());
+    for _ in 0..20 {
+        let malformed =
+            after_malformed.admit(&headers([("grpc-timeout", "soon")]), SystemTime::now());
+        assert!(malformed.is_err(), "`soon` is no timeout");
+    }
+    assert_eq!(
+        lots(&after_malformed, &["0n"; 4]),
+        "....",
+        "what can't be read is no request that allows for a rejection"
+    );
+    let none = gate(Limits { max_rejected_percent: 0, ..Limits::default() });
+    assert_eq!(lots(&none, &["0n"; 20]), ".".repeat(20), "0 % is none");
+    assert_eq!(lots(&gate(strict()), &["0n"; 20]), "x".repeat(20), "100 % is all of them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_in_an_earlier_window_does_not_count() {
+    let begun = Instant::now();
+    let gate = gate(Limits::default());
+    let mut diary = String::new();
+    let mut ask = |expired: usize| {
+        let rejected = (0..expired).filter(|_| rejected(&gate, "0n")).count();
+        let at = format!("{:.1}s", begun.elapsed().as_secs_f64());
+        writeln!(diary, "{at:<8} {rejected} of {expired}").unwrap();
+    };
+
+    wait(3 * SECOND).await;
+    (0..96).for_each(|_| assert!(!rejected(&gate, "5S"), "this one has time"));
+    ask(4);
+    wait(6_900 * MILLISECOND).await;
+    ask(4);
+    wait(100 * MILLISECOND).await;
+    ask(4);
+    // The window that began at 10 s ends at 20 s, and one that nobody looked at began then.
+    wait(15 * SECOND).await;
+    ask(4);
+    wait(4_900 * MILLISECOND).await;
+    ask(5);
+    wait(100 * MILLISECOND).await;
+    ask(1);
+
+    insta::assert_snapshot!(
+        diary,
+        "100 requests allow for 20 rejections, but only within their own ten seconds; windows follow each other from \
+         when the gate was made, and don't begin when somebody looks",
+        @"
+        3.0s     4 of 4
+        9.9s     4 of 4
+        10.0s    0 of 4
+        25.0s    0 of 4
+        29.9s    1 of 5
+        30.0s    0 of 1
+        "
+    );
+}
+
+/// A service that has just been started: its first answer takes 3 s, all others take 10 ms. It serves one request
+/// after the other. Each 100 ms come two requests, which have a second each. How many are answered in
+/// time in each of the first 20 seconds.
+async fn cold_start(max_rejected_percent: u32) -> Vec<u32> {
+    let gate = gate(Limits { max_rejected_percent, ..Limits::default() });
+    let begun = Instant::now();
+    let mut warm = false;
+    let mut answered = vec![0; 20];
+    for request in 0..400 {
+        let sent = begun + request / 2 * (SECOND / 10);
+        tokio::time::sleep_until(sent).await;
+        // It has waited in line, and what is left of its second is less by that.
+        let left = SECOND.saturating_sub(sent.elapsed());
+        let headers = headers([("grpc-timeout", &format_grpc_timeout(left))]);
+        let Ok(deadline) = gate.admit(&headers, SystemTime::now()) else { continue };
+        let takes = if warm { SECOND / 100 } else { 3 * SECOND };
+        let work = async || {
+            sleep(takes).await;
+            Ok::<_, ()>(())
+        };
+        if deadline.run(work).await.is_ok() {
+            warm = true;
+            let second = usize::try_from(begun.elapsed().as_secs()).unwrap();
+            if sent.elapsed() <= SECOND && second < answered.len() {
+                answered[second] += 1;
+            }
+        }
+    }
+    answered
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_service_warms_up_if_not_all_is_rejected() {
+    let (all, fifth) = (cold_start(100).await, cold_start(20).await);
+
+    assert_eq!(
+        all.iter().sum::<u32>(),
+        0,
+        "a check of the check: with a second for each and all that is late rejected, nothing is ever finished"
+    );
+    assert_eq!(
+        fifth[10..],
+        [20; 10],
+        "some of those that have expired are served with 5 s, which is enough for the first answer; from then on the \
+         service is warm, and answers all 20 requests of each second: {fifth:?}"
+    );
+}

@@ -1,0 +1,101 @@
+//! Any bytes are a deadline or a clear error, and what is written is read as no more.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use deadline_solution::{
+    WireError, format_grpc_timeout, format_x_deadline, parse_grpc_timeout, parse_x_deadline,
+};
+use proptest::prelude::*;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+
+const MILLION: u32 = 1_000_000;
+
+fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_705_314_600)
+}
+
+/// Both readers, and what must be true of whatever they say.
+fn read(value: &[u8]) -> [bool; 2] {
+    let relative = parse_grpc_timeout(value);
+    // The grammar, said once more, and from the other end.
+    let is_timeout = (2..=9).contains(&value.len())
+        && b"HMSmun".contains(&value[value.len() - 1])
+        && value[..value.len() - 1].iter().all(|byte| b"0123456789".contains(byte));
+    assert_eq!(relative.is_ok(), is_timeout, "`{}`", value.escape_ascii());
+    if let Err(error) = &relative {
+        assert!(error.to_string().is_ascii() || value.len() > 40, "{error}");
+    }
+    let absolute = parse_x_deadline(value, wall());
+    if absolute.is_ok() {
+        assert!(value.len() >= "2024-01-15T10:30:00Z".len() && value.is_ascii());
+    }
+    [relative.is_ok(), absolute.is_ok()]
+}
+
+#[test]
+fn a_million_random_inputs_are_read_without_a_panic() {
+    // 400,000 of raw bytes, 300,000 near a timeout, 300,000 near a time of day.
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    let mut bytes = [0; 48];
+    let mut were_read = [0_u32; 2];
+    for round in 0..MILLION {
+        let value = match round % 10 {
+            0..4 => {
+                let length = rng.random_range(0..bytes.len());
+                rng.fill(&mut bytes[..length]);
+                &bytes[..length]
+            }
+            4..7 => {
+                let length = rng.random_range(1..12);
+                for byte in &mut bytes[..length] {
+                    *byte = b"0123456789"[rng.random_range(0..10)];
+                }
+                bytes[length - 1] = b"HMSmunsh +-"[rng.random_range(0..11)];
+                &bytes[..length]
+            }
+            _ => {
+                let template = b"2024-01-15T10:30:00.123456789Z";
+                let length = template.len();
+                bytes[..length].copy_from_slice(template);
+                for _ in 0..rng.random_range(0..4) {
+                    bytes[rng.random_range(0..length)] =
+                        b"0123456789-+:.TZ\xff"[rng.random_range(0..17)];
+                }
+                &bytes[..length - rng.random_range(0..2) * rng.random_range(0..12)]
+            }
+        };
+        let read = read(value);
+        were_read[0] += u32::from(read[0]);
+        were_read[1] += u32::from(read[1]);
+    }
+    assert!(were_read.iter().all(|count| (10_000..MILLION / 2).contains(count)), "{were_read:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read_as_no_more(seconds in 0..=u64::MAX, nanoseconds in 0..1_000_000_000_u32, shift in 0..64) {
+        let time = Duration::new(seconds >> shift, nanoseconds);
+        let read = parse_grpc_timeout(format_grpc_timeout(time).as_bytes()).unwrap();
+        prop_assert!(read <= time);
+        prop_assert!(time - read <= time / 100_000 || time > Duration::from_secs(99_999_999 * 3_600));
+    }
+
+    #[test]
+    fn a_time_of_day_comes_back_to_the_millisecond(left in 0..100_000_000_000_u64, clock in -1_000_000_000_000_i64..1_000_000_000_000) {
+        let left = Duration::from_nanos(left);
+        let off = Duration::from_millis(clock.unsigned_abs());
+        let now = if clock < 0 { wall() - off } else { wall() + off };
+        let read = parse_x_deadline(format_x_deadline(left, now).as_bytes(), now).unwrap();
+        prop_assert!(read <= left && left - read < Duration::from_millis(1), "{:?} {:?}", left, read);
+    }
+
+    #[test]
+    fn an_error_shows_what_was_sent_and_no_more_than_forty_bytes(value in prop::collection::vec(any::<u8>(), 0..200)) {
+        let shown = WireError::grpc_timeout(&value).to_string();
+        prop_assert!(shown.len() < 40 * 4 + 100, "{}", shown);
+        prop_assert!(!shown.contains(|c: char| c.is_control()), "{:?}", shown);
+    }
+}
