@@ -1,0 +1,2 @@
+//! The spec of the detectors, a module a step.
+mod steps;

@@ -1,0 +1,174 @@
+//! Step 3: what doesn't come within its time, and how long what comes takes.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use taxonomy::{Acknowledgements, Latencies};
+
+use super::{at, ms};
+
+#[test]
+fn a_message_that_is_acknowledged_in_time_is_not_overdue() {
+    let mut messages = Acknowledgements::new(ms(1000));
+
+    messages.sent(7, at(0));
+
+    assert!(messages.acknowledge(7, at(999)), "it waited, and 999 ms are less than 1 s");
+    assert_eq!(messages.take_overdue(at(5000)), [0_u64; 0], "it was acknowledged: nothing is open");
+    assert!(
+        !messages.acknowledge(7, at(999)),
+        "a second acknowledgement is one that nobody awaits"
+    );
+    assert!(!messages.acknowledge(8, at(999)), "nor one of a message that was never sent");
+}
+
+#[test]
+fn a_message_without_an_acknowledgement_is_reported_once() {
+    let mut messages = Acknowledgements::new(ms(1000));
+    for (id, millis) in [(3, 0), (1, 100), (2, 900)] {
+        messages.sent(id, at(millis));
+    }
+
+    assert_eq!(messages.take_overdue(at(999)), [0_u64; 0], "none of them has waited for 1 s yet");
+    assert_eq!(messages.take_overdue(at(1000)), [3], "a whole second after it was sent, not later");
+    assert_eq!(
+        messages.take_overdue(at(5000)),
+        [1, 2],
+        "3 was reported before, and one loss is one report; the others come in ascending order"
+    );
+    assert_eq!(messages.take_overdue(at(9000)), [0_u64; 0], "and then all of them are forgotten");
+}
+
+#[test]
+fn an_acknowledgement_that_comes_too_late_changes_nothing() {
+    let mut messages = Acknowledgements::new(ms(1000));
+    messages.sent(7, at(0));
+    messages.sent(8, at(0));
+
+    assert!(!messages.acknowledge(7, at(1000)), "1 s is not less than 1 s: too late");
+
+    assert_eq!(
+        messages.take_overdue(at(1000)),
+        [7, 8],
+        "whether 7 is overdue must not depend on who asked first. It is in time or reported"
+    );
+    assert!(!messages.acknowledge(8, at(1001)), "and what was given up is not waited for");
+}
+
+#[test]
+fn a_message_that_is_sent_again_keeps_its_time() {
+    let mut messages = Acknowledgements::new(ms(1000));
+
+    for millis in [0, 400, 800] {
+        messages.sent(7, at(millis));
+    }
+
+    assert_eq!(
+        messages.take_overdue(at(1000)),
+        [7],
+        "a caller that sends it again every 400 ms would never learn that nobody answers"
+    );
+    messages.sent(7, at(1200));
+    assert!(messages.acknowledge(7, at(1300)), "after the report the same id is a new message");
+}
+
+#[test]
+fn the_99th_percentile_is_taken_by_nearest_rank() {
+    let mut table = String::new();
+
+    for count in [1, 2, 99, 100, 101, 200, 1000] {
+        let mut latencies = Latencies::new(ms(60_000));
+        // 1 ms, 2 ms, 3 ms … so that the nth fastest takes n milliseconds; the slow ones come first.
+        for millis in (1..=count).rev() {
+            latencies.record(ms(millis), at(0));
+        }
+        let p99 = latencies.p99(at(0)).expect("there are samples");
+        writeln!(table, "of {count:>4} samples  {:>3}", p99.as_millis()).unwrap();
+    }
+
+    insta::assert_snapshot!(
+        table,
+        "the rank is 0.99 n, rounded up and counted from 1: of fewer than 100 samples it is the \
+         slowest, of 100 the second slowest. An index counts from 0, and is one less than the rank",
+        @"
+        of    1 samples    1
+        of    2 samples    2
+        of   99 samples   99
+        of  100 samples   99
+        of  101 samples  100
+        of  200 samples  198
+        of 1000 samples  990
+        "
+    );
+
+    let mut latencies = Latencies::new(ms(60_000));
+    for request in 0..100 {
+        latencies.record(if request % 50 == 7 { ms(3000) } else { ms(10) }, at(request));
+    }
+    assert_eq!(
+        latencies.p99(at(100)),
+        Some(ms(3000)),
+        "two of 100 callers waited for 3 s. Their mean, 70 ms, is a latency that nobody had"
+    );
+}
+
+#[test]
+fn only_the_window_counts() {
+    let mut latencies = Latencies::new(ms(10_000));
+    latencies.record(ms(3000), at(0));
+    latencies.record(ms(20), at(5000));
+
+    assert_eq!(latencies.p99(at(9999)), Some(ms(3000)), "both are younger than 10 s");
+    assert_eq!(
+        latencies.p99(at(10_000)),
+        Some(ms(20)),
+        "the slow one is 10 s old and has left, also if nothing was recorded since"
+    );
+    assert_eq!(
+        latencies.p99(at(15_000)),
+        None,
+        "a window without requests has no latency. 0 ms would say that all is well"
+    );
+}
+
+#[test]
+fn neither_patience_nor_a_window_has_a_longest_length() {
+    let mut messages = Acknowledgements::new(Duration::MAX);
+    let mut latencies = Latencies::new(Duration::MAX);
+
+    messages.sent(7, at(0));
+    latencies.record(ms(20), at(0));
+
+    assert_eq!(
+        messages.take_overdue(at(5000)),
+        [0_u64; 0],
+        "no time-out: compare how long it has waited, for `sent + patience` overflows"
+    );
+    assert_eq!(
+        latencies.p99(at(5000)),
+        Some(ms(20)),
+        "all of the past: compare how old it is, for `now - window` overflows"
+    );
+}
+
+#[test]
+fn what_has_left_the_window_is_not_kept() {
+    let mut latencies = Latencies::new(ms(1000));
+
+    for millis in 0..10_000 {
+        latencies.record(Duration::from_micros(millis), at(millis));
+    }
+
+    assert_eq!(
+        latencies.kept(),
+        1000,
+        "one each millisecond for 10 s, of which the last second counts: what is never dropped is \
+         a leak in the one part that has to stay up when others fail"
+    );
+    latencies.record(ms(20), at(60_000));
+    assert_eq!(
+        latencies.kept(),
+        1,
+        "after a minute without a request all of the old ones go at once"
+    );
+}
