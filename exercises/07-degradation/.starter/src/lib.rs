@@ -1,0 +1,314 @@
+//! Graceful degradation: a service that does less when its dependencies fail, goes on working, and
+//! says so.
+//!
+//! This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+//! order of the chapter (`cargo xtask book --open degradation`). Add fields and functions as you
+//! need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+//!
+//! The parts, each on its own but for the last:
+//!
+//! - [`assess`], from the health of the dependencies to a level.
+//! - [`Features`], what is on at which level: a table.
+//! - [`Steady`], which goes down fast and up slowly.
+//! - [`Fallback`], from the fresh answer to a cached one to a fixed one.
+//! - [`Sourced`] and [`Source::headers`], which say where an answer comes from.
+//! - [`Degradation`], the shell: windows over the calls of each dependency feed all this.
+
+// The tasks leave things unused. Delete this line when the last one is done.
+#![allow(unused)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+mod config;
+mod features;
+mod types;
+
+pub use config::{Config, ConfigError, FallbackConfig, LIMITS, Limit, MOST_CALLS, UNHEALTHY_FROM};
+pub use features::{Feature, Mode, SHOP, TableError};
+pub use types::{
+    Cached, Change, DependencyHealth, Fault, Level, Source, Sourced, Unavailable,
+    UnknownDependency, UnknownFeature,
+};
+
+// ---------------------------------------------------------------------------------------------
+// Levels
+
+/// The level that this health calls for: the first of [`Level::ALL`] whose limit puts up with it.
+///
+/// Without dependencies there is nothing that can fail: normal. Where two signals of a dependency
+/// contradict each other, the worse one counts. An error rate outside 0 to 1, NaN included, is a
+/// broken meter, and counts as 1.
+pub fn assess(health: &[DependencyHealth], limits: &[Limit; 3]) -> Level {
+    todo!(
+        "step 1: find the first level whose limit puts up with all three: unhealthy, error_rate, p99"
+    )
+}
+
+// ---------------------------------------------------------------------------------------------
+// Features
+
+/// What is on at which level.
+#[derive(Debug, Clone)]
+pub struct Features {
+    // step 2: the rows
+}
+
+impl Features {
+    /// A table of these rows.
+    ///
+    /// # Errors
+    /// When two rows have one name, or a feature is better at a level than at the level before. The
+    /// first row, from the top, that is wrong.
+    pub fn new(rows: &[Feature]) -> Result<Self, TableError> {
+        todo!("step 2: check each row, from the top, and keep them")
+    }
+
+    /// How the feature works at this level.
+    ///
+    /// # Errors
+    /// When there is no such feature.
+    pub fn mode(&self, name: &str, level: Level) -> Result<Mode, UnknownFeature> {
+        todo!("step 2: look it up; a name that no row has is an error")
+    }
+
+    /// What to tell the user of an answer of this feature: nothing, if it is fresh.
+    ///
+    /// # Errors
+    /// When there is no such feature.
+    pub fn notice(
+        &self,
+        name: &str,
+        source: Source,
+    ) -> Result<Option<&'static str>, UnknownFeature> {
+        todo!("step 5: the row's notice, unless the source is fresh")
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Steady
+
+/// A level that goes down at once, and up one step at a time.
+///
+/// Down: at the first look that is worse, all the way. Up: one step, at the first look at which every
+/// look of the last `dwell` was better than the level. So there is no step up within a dwell of any
+/// other change, and whoever flaps faster than that causes one change in all.
+#[derive(Debug, Clone)]
+pub struct Steady {
+    // step 3: the level, since when it has been better, and how many changes there were
+}
+
+impl Steady {
+    /// Begins at [`Level::Normal`].
+    pub fn new(dwell: Duration, now: Instant) -> Self {
+        todo!("step 3: begin at normal, with no change yet")
+    }
+
+    /// The level.
+    pub fn level(&self) -> Level {
+        todo!("step 3: the level")
+    }
+
+    /// Takes a look, and says how the level changed, if it did.
+    ///
+    /// A `now` before an earlier one counts as that earlier one.
+    pub fn observe(&mut self, assessed: Level, now: Instant) -> Option<Change> {
+        todo!(
+            "step 3: worse: go there. As bad: the dwell is off. Better: for a dwell? Then a step up"
+        )
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Fallback
+
+/// The way from a fresh answer to a cached one to a fixed one.
+///
+/// Reads of the cache have a limit and a time-out of their own: a fallback that fails as well costs a
+/// request that time at most, and takes nothing from the calls that work.
+pub struct Fallback {
+    config: FallbackConfig,
+    // step 4: places for `config.limit` reads of the cache; tokio's Semaphore counts them
+}
+
+impl Fallback {
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: FallbackConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self { config })
+    }
+
+    /// The best answer that there is.
+    ///
+    /// - [`Mode::Full`]: `fresh`; if its fault is transient, then as [`Mode::Reduced`].
+    /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
+    /// - [`Mode::Off`]: nothing is called.
+    ///
+    /// `fresh` brings its own time-out. `cached` is not begun before it is needed.
+    ///
+    /// Cancellation: dropping the future drops what is running, and gives the place at the cache back.
+    ///
+    /// # Errors
+    /// A permanent fault, at once. Otherwise, when there is nothing to fall back on, the reason why a
+    /// fallback was needed.
+    pub async fn get<T, E, F, C>(
+        &self,
+        mode: Mode,
+        fresh: impl FnOnce() -> F,
+        cached: impl FnOnce() -> C,
+        fixed: Option<T>,
+    ) -> Result<Sourced<T>, Unavailable<E>>
+    where
+        F: Future<Output = Result<T, Fault<E>>>,
+        C: Future<Output = Option<Cached<T>>>,
+    {
+        todo!(
+            "step 4: fresh, then a copy that is not too old, then the fixed value, then the reason"
+        )
+    }
+}
+
+impl fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fallback")
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Saying so
+
+impl<T> Sourced<T> {
+    /// Makes something of the value; where it comes from stays.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Sourced<U> {
+        todo!("step 5: change the value and keep the source")
+    }
+
+    /// Two parts of one answer, which comes from the worse of their sources.
+    pub fn join<U>(self, other: Sourced<U>) -> Sourced<(T, U)> {
+        todo!("step 5: both values, and the worse source")
+    }
+}
+
+impl Source {
+    /// The fields for the HTTP response, in this order, as far as they apply:
+    ///
+    /// - `cache-control`: a fresh answer may be stored for `fresh_for`, in whole seconds, rounded down
+    ///   (`max-age=60`); any other is not to be stored (`no-store`).
+    /// - `age`: of a cached answer, in whole seconds, rounded up.
+    /// - `degraded`: `cached` or `static`.
+    pub fn headers(self, fresh_for: Duration) -> Vec<(&'static str, String)> {
+        todo!("step 5: the fields of each source")
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Health: windows that are told the time
+
+/// The last calls of one dependency, the oldest first.
+#[derive(Debug, Default)]
+struct Window {
+    // step 6: for each call when it ended, whether it succeeded, and how long it took
+}
+
+struct Core {
+    config: Config,
+    // step 6: a window for each dependency, by name; a Steady; the newest time seen
+}
+
+impl Core {
+    fn new(config: Config, dependencies: &[&str], now: Instant) -> Self {
+        Self { config }
+    }
+
+    /// Takes note of the time. Called before anything else is done with the core.
+    fn tick(&mut self, now: Instant) {
+        // step 6: `now` may be older than the last one
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// The shell: the clock, the lock, the listeners
+
+/// The level of a service, from what the calls of its dependencies come to. Share it by reference or in
+/// an `Arc`.
+pub struct Degradation {
+    core: Mutex<Core>,
+    // step 6: the listeners
+}
+
+impl Degradation {
+    /// At [`Level::Normal`], with these dependencies. A name that is given twice is one dependency.
+    ///
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: Config, dependencies: &[&str]) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let core = Core::new(config, dependencies, Instant::now());
+        Ok(Self { core: Mutex::new(core) })
+    }
+
+    /// Adds a listener. It is called after each change, on the thread whose [`evaluate`](Self::evaluate)
+    /// caused it, with no lock held: it may call the controller. It must not panic or block.
+    #[must_use]
+    pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
+        todo!("step 6: keep the listener")
+    }
+
+    /// Notes a call that has just ended, and how long it took. A permanent fault (404) is a success
+    /// here: the dependency has answered. The level stays until somebody evaluates.
+    ///
+    /// # Errors
+    /// When there is no such dependency.
+    pub fn record(
+        &self,
+        dependency: &str,
+        succeeded: bool,
+        took: Duration,
+    ) -> Result<(), UnknownDependency> {
+        todo!("step 6: put the call into the window of its dependency")
+    }
+
+    /// What the calls of the last [`Config::window`] say of a dependency. A call counts until it is
+    /// exactly so old. Fewer calls than [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    ///
+    /// # Errors
+    /// When there is no such dependency.
+    pub fn health(&self, dependency: &str) -> Result<DependencyHealth, UnknownDependency> {
+        todo!(
+            "step 6: forget what is too old; then the error rate and the p99, if the calls are enough"
+        )
+    }
+
+    /// Looks at all dependencies, changes the level if it is time, and returns it. Call it from a
+    /// timer, once a second, say: the time between two calls is how late a change may come.
+    pub fn evaluate(&self) -> Level {
+        todo!(
+            "step 6: assess all windows, let Steady observe it, and tell the listeners of a change"
+        )
+    }
+
+    /// The level, as it was evaluated last.
+    pub fn level(&self) -> Level {
+        todo!("step 6: the level of Steady")
+    }
+
+    /// The one place where the lock is held: no caller's code runs under it, and no await.
+    fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
+        let now = Instant::now();
+        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        core.tick(now);
+        act(&mut core)
+    }
+}
+
+impl fmt::Debug for Degradation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Degradation")
+    }
+}

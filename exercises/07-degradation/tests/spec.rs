@@ -1,0 +1,2 @@
+//! The spec of graceful degradation, a module a step.
+mod steps;

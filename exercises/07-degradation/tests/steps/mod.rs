@@ -1,0 +1,21 @@
+//! What the checks share.
+//!
+//! Time is virtual: `#[tokio::test(start_paused = true)]` stops tokio's clock, and `wait` moves it.
+
+use std::time::Duration;
+
+mod step_1_levels;
+mod step_2_features;
+mod step_3_steady;
+mod step_4_fall_back;
+mod step_5_say_so;
+mod step_6_health;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+/// Moves the clock.
+async fn wait(time: Duration) {
+    tokio::time::advance(time).await;
+}

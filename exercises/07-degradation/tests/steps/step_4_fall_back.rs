@@ -1,0 +1,238 @@
+//! Step 4: a fresh answer, or a cached one, or a fixed one, or the reason why there is none.
+
+use std::cell::Cell;
+use std::future::{Ready, pending, ready};
+use std::time::Duration;
+
+use degradation::{Cached, Fallback, FallbackConfig, Fault, Mode, Source, Sourced, Unavailable};
+use tokio::time::{Instant, timeout};
+
+use super::{MILLISECOND, NANOSECOND, SECOND};
+
+type Answer = Result<Sourced<&'static str>, Unavailable<&'static str>>;
+
+const TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_AGE: Duration = Duration::from_secs(300);
+/// Who takes so long hangs: no check waits longer.
+const HANGS: Duration = Duration::from_secs(3_600);
+
+fn fallback(limit: usize) -> Fallback {
+    let config = FallbackConfig { limit, timeout: TIMEOUT, max_age: MAX_AGE };
+    Fallback::new(config).expect("this configuration is valid")
+}
+
+fn fails() -> Ready<Result<&'static str, Fault<&'static str>>> {
+    ready(Err(Fault::Transient("503")))
+}
+
+fn copy(age: Duration) -> Ready<Option<Cached<&'static str>>> {
+    ready(Some(Cached { value: "copy", age }))
+}
+
+fn empty() -> Ready<Option<Cached<&'static str>>> {
+    ready(None)
+}
+
+fn fresh(value: &'static str) -> Sourced<&'static str> {
+    Sourced { value, source: Source::Fresh }
+}
+
+fn cached(age: Duration) -> Sourced<&'static str> {
+    Sourced { value: "copy", source: Source::Cached { age } }
+}
+
+fn fixed(value: &'static str) -> Sourced<&'static str> {
+    Sourced { value, source: Source::Static }
+}
+
+/// The answer, and how long it took.
+async fn timed<T>(future: impl Future<Output = T>) -> (Option<T>, Duration) {
+    let begun = Instant::now();
+    (timeout(HANGS, future).await.ok(), begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_answer_and_a_permanent_fault_need_no_cache() {
+    let fallback = fallback(1);
+    let reads = Cell::new(0);
+    let cache = || {
+        reads.set(reads.get() + 1);
+        copy(SECOND)
+    };
+    let gone = || ready(Err(Fault::Permanent("404")));
+
+    let fresh_one: Answer =
+        fallback.get(Mode::Full, || ready(Ok("new")), cache, Some("fixed")).await;
+    let permanent: Answer = fallback.get(Mode::Full, gone, cache, Some("fixed")).await;
+
+    assert_eq!(fresh_one, Ok(fresh("new")), "the dependency has answered");
+    assert_eq!(
+        permanent,
+        Err(Unavailable::Permanent("404")),
+        "the product was withdrawn, and that is an answer too: a copy would go on selling it"
+    );
+    assert_eq!(reads.get(), 0, "and a cache that is read for each request needs a fallback itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transient_fault_is_answered_by_a_copy_up_to_its_greatest_age() {
+    let fallback = fallback(1);
+    let mut answers = Vec::new();
+
+    for age in [42 * SECOND, MAX_AGE, MAX_AGE + NANOSECOND] {
+        answers.push(fallback.get(Mode::Full, fails, || copy(age), Some("fixed")).await);
+    }
+
+    assert_eq!(
+        answers,
+        [Ok(cached(42 * SECOND)), Ok(cached(MAX_AGE)), Ok(fixed("fixed"))],
+        "an answer of 42 s ago, which says so; the greatest age is included; an older copy is not served"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fixed_value_comes_last() {
+    let fallback = fallback(1);
+
+    let with = fallback.get(Mode::Full, fails, empty, Some("popular")).await;
+    let without = fallback.get(Mode::Full, fails, empty, None).await;
+    let too_old = fallback.get(Mode::Full, fails, || copy(MAX_AGE * 2), None).await;
+
+    assert_eq!(with, Ok(fixed("popular")), "nothing is in the cache");
+    assert_eq!(
+        (without, too_old),
+        (Err(Unavailable::Transient("503")), Err(Unavailable::Transient("503"))),
+        "and if there is no fixed value, the error is that of the dependency: it is the cause"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn reduced_leaves_the_dependency_alone_and_off_calls_nothing() {
+    let fallback = fallback(1);
+    let (calls, reads) = (Cell::new(0), Cell::new(0));
+    let dependency = || {
+        calls.set(calls.get() + 1);
+        ready(Ok("new"))
+    };
+    let cache = || {
+        reads.set(reads.get() + 1);
+        copy(SECOND)
+    };
+
+    let copied: Answer = fallback.get(Mode::Reduced, dependency, cache, Some("fixed")).await;
+    let constant: Answer = fallback.get(Mode::Reduced, dependency, empty, Some("fixed")).await;
+    let nothing: Answer = fallback.get(Mode::Reduced, dependency, empty, None).await;
+    let off: Answer = fallback.get(Mode::Off, dependency, cache, Some("fixed")).await;
+
+    assert_eq!(
+        (copied, constant, nothing),
+        (Ok(cached(SECOND)), Ok(fixed("fixed")), Err(Unavailable::Reduced)),
+        "reduced is the same way down, without its first step"
+    );
+    assert_eq!(
+        (off, reads.get()),
+        (Err(Unavailable::Off), 1),
+        "off: the page leaves this part out, and the one read was that of the first request"
+    );
+    assert_eq!(calls.get(), 0, "the level is what it is to take load off the dependency");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_hangs_costs_its_time_out_and_no_more() {
+    let fallback = fallback(1);
+
+    let (answer, took) = timed(fallback.get(Mode::Full, fails, pending, Some("fixed"))).await;
+    let slow = || async {
+        tokio::time::sleep(TIMEOUT / 2).await;
+        copy(SECOND).await
+    };
+    let (in_time, _) = timed(fallback.get(Mode::Full, fails, slow, Some("fixed"))).await;
+
+    assert_eq!(
+        answer,
+        Some(Ok(fixed("fixed"))),
+        "the cache hangs as well, for both were in the same rack: without a time-out the request waits \
+         for ever, and the fallback is the outage"
+    );
+    // tokio's timers tick in milliseconds.
+    assert!(took <= TIMEOUT + MILLISECOND, "it took {took:?}, of which {TIMEOUT:?} are allowed");
+    assert_eq!(
+        in_time,
+        Some(Ok(cached(SECOND))),
+        "half of the time-out is in time, and the place is free"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_place_at_the_cache() {
+    let fallback = fallback(2);
+    let (out, most) = (Cell::new(0), Cell::new(0));
+    let hangs = || {
+        out.set(out.get() + 1);
+        most.set(most.get().max(out.get()));
+        pending()
+    };
+    let request = || timed(fallback.get(Mode::Full, fails, hangs, Some("fixed")));
+
+    let (first, second, third, fourth) = tokio::join!(request(), request(), request(), request());
+
+    assert_eq!(most.get(), 2, "two places: the third and the fourth request read nothing");
+    assert_eq!(
+        (third, fourth),
+        ((Some(Ok(fixed("fixed"))), Duration::ZERO), (Some(Ok(fixed("fixed"))), Duration::ZERO)),
+        "they have their answer at once: a queue for a cache that hangs is one more thing that hangs"
+    );
+    assert_eq!(
+        (first.0, second.0),
+        (Some(Ok(fixed("fixed"))), Some(Ok(fixed("fixed")))),
+        "after the time-out"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_free_again_when_its_read_is_over() {
+    let fallback = fallback(1);
+    let (mut answers, mut expected) = (Vec::new(), Vec::new());
+
+    for _ in 0..3 {
+        let (hung, _) = timed(fallback.get(Mode::Full, fails, pending, Some("fixed"))).await;
+        let found = fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed")).await;
+        let given_up = fallback.get(Mode::Full, fails, pending, Some("fixed"));
+        let given_up = timeout(10 * MILLISECOND, given_up).await;
+        let again = fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed")).await;
+        assert!(given_up.is_err(), "the client gave up before the cache did");
+        answers.extend([hung, Some(found), Some(again)]);
+        expected.extend([
+            Some(Ok(fixed("fixed"))),
+            Some(Ok(cached(SECOND))),
+            Some(Ok(cached(SECOND))),
+        ]);
+    }
+
+    assert_eq!(
+        answers, expected,
+        "however a read ends (an answer, the time-out, a client that gives up), the next one may read: \
+         the one place that there is was given back"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_dependency_takes_no_place_at_the_cache() {
+    let fallback = fallback(1);
+    let slow = || async {
+        tokio::time::sleep(SECOND).await;
+        fails().await
+    };
+
+    let (slow, quick) = tokio::join!(
+        fallback.get(Mode::Full, slow, || copy(2 * SECOND), Some("fixed")),
+        fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed"))
+    );
+
+    assert_eq!(
+        (slow, quick),
+        (Ok(cached(2 * SECOND)), Ok(cached(SECOND))),
+        "a place is taken to read the cache, and not before: else the requests that wait for a hung \
+         dependency hold all places, and those that failed at once get none"
+    );
+}

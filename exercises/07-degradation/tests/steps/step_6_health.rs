@@ -1,0 +1,341 @@
+//! Step 6: what the calls come to feeds the level, and each change is told once.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use degradation::{Change, Config, Degradation, DependencyHealth, Level, MOST_CALLS};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant, advance};
+
+use super::{MILLISECOND, SECOND, wait};
+
+/// The window of the default configuration.
+const WINDOW: Duration = Duration::from_secs(10);
+const QUICK: Duration = Duration::from_millis(5);
+
+fn shop(dependencies: &[&str]) -> Degradation {
+    Degradation::new(Config::default(), dependencies).expect("the default configuration is valid")
+}
+
+#[track_caller]
+fn record(shop: &Degradation, dependency: &str, calls: usize, succeeded: bool) {
+    for _ in 0..calls {
+        shop.record(dependency, succeeded, QUICK).expect("a dependency of this shop");
+    }
+}
+
+#[track_caller]
+fn error_rate(shop: &Degradation, dependency: &str) -> String {
+    format!("{:.4}", shop.health(dependency).expect("a dependency of this shop").error_rate)
+}
+
+/// A shop, and the changes that its listener was told of, one a line.
+fn observed(dependencies: &[&str]) -> (Degradation, Arc<Mutex<String>>) {
+    let told = Arc::new(Mutex::new(String::new()));
+    let begun = Instant::now();
+    let listener = {
+        let told = Arc::clone(&told);
+        move |change: &Change| {
+            let at = format!("{:.3}s", change.at.duration_since(begun).as_secs_f64());
+            writeln!(told.lock().unwrap(), "{at:<8} {change} (change {})", change.number).unwrap();
+        }
+    };
+    (shop(dependencies).on_change(listener), told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_rate_is_that_of_the_last_window() {
+    let (shop, quiet) = (shop(&["search", "reviews"]), shop(&["search"]));
+    let mut table = String::new();
+
+    for (succeeded, failed) in [(40, 0), (20, 20), (0, 60), (100, 0), (100, 0), (0, 0)] {
+        record(&shop, "search", succeeded, true);
+        record(&shop, "search", failed, false);
+        writeln!(table, "{}", error_rate(&shop, "search")).unwrap();
+        wait(4 * SECOND).await;
+    }
+
+    insta::assert_snapshot!(
+        table,
+        "a look every 4 s, so three of them are within 10 s: 20 of 80 calls failed, 80 of 140, 80 of 200, \
+         60 of 260, and then none of 200. A rate over all time would remember the failures for good",
+        @"
+        0.0000
+        0.2500
+        0.5714
+        0.4000
+        0.2308
+        0.0000
+        "
+    );
+    assert_eq!(error_rate(&shop, "reviews"), "0.0000", "each dependency has a window of its own");
+
+    record(&quiet, "search", 100, false);
+    wait(WINDOW - MILLISECOND).await;
+    let young = error_rate(&quiet, "search");
+    wait(MILLISECOND).await;
+    let old = error_rate(&quiet, "search");
+
+    assert_eq!(
+        (young.as_str(), old.as_str()),
+        ("1.0000", "0.0000"),
+        "nobody has called since: what is 10 s old is forgotten when somebody asks, and not when the \
+         next call comes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_p99_is_what_99_of_100_calls_did_not_exceed() {
+    let mut table = String::new();
+
+    for calls in [20, 99, 100, 101, 200, 1_000] {
+        let shop = shop(&["search"]);
+        for _ in 0..50 {
+            shop.record("search", true, 60 * SECOND).unwrap();
+        }
+        wait(WINDOW).await;
+        for took in (1..=calls).rev() {
+            shop.record("search", true, took * MILLISECOND).unwrap();
+        }
+        writeln!(table, "1 to {calls} ms: {:?}", shop.health("search").unwrap().p99).unwrap();
+    }
+
+    insta::assert_snapshot!(
+        table,
+        "the nearest rank: of n times, the one in place 0.99 n, rounded up, counted from 1. Of 100 that is \
+         the 99th, not the longest. (50 calls of a minute each are too old to count)",
+        @"
+        1 to 20 ms: 20ms
+        1 to 99 ms: 99ms
+        1 to 100 ms: 99ms
+        1 to 101 ms: 100ms
+        1 to 200 ms: 198ms
+        1 to 1000 ms: 990ms
+        "
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_calls_say_nothing_and_of_many_the_newest_count() {
+    let shop = shop(&["search"]);
+    let mut table = String::new();
+
+    for (seconds, calls, succeeded) in [
+        (0, 0, false),
+        (0, 19, false),
+        (0, 1, false),
+        (0, 20, true),
+        (0, 1, true),
+        (10, 19, false),
+        (0, 5_000, true),
+        (0, MOST_CALLS / 4, false),
+    ] {
+        wait(seconds * SECOND).await;
+        record(&shop, "search", calls, succeeded);
+        let DependencyHealth { healthy, error_rate, p99 } = shop.health("search").unwrap();
+        writeln!(table, "{calls:<4} more  {healthy:<5}  {error_rate:.4}  {p99:?}").unwrap();
+    }
+
+    insta::assert_snapshot!(
+        table,
+        "at night one failed call of one is no outage: min_calls of 20 in the window make it known, and \
+         unhealthy while half of them fail. 10 s later 19 are in the window, and the 41 before them are \
+         forgotten. Of the last 5,250 calls MOST_CALLS are remembered: a busy second must not cost more \
+         memory than a quiet one",
+        @"
+        0    more  true   0.0000  0ns
+        19   more  true   0.0000  0ns
+        1    more  false  1.0000  5ms
+        20   more  false  0.5000  5ms
+        1    more  true   0.4878  5ms
+        19   more  true   0.0000  0ns
+        5000 more  true   0.0000  5ms
+        250  more  true   0.2500  5ms
+        "
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_goes_through_the_levels_and_each_change_is_told_once() {
+    let dependencies = ["search", "reviews", "pricing", "checkout"];
+    let (shop, told) = observed(&dependencies);
+    let mut levels = String::new();
+
+    for second in 0..140 {
+        for dependency in dependencies {
+            let failing = dependency == "search" && (20..40).contains(&second);
+            record(&shop, dependency, 10, !failing);
+        }
+        wait(SECOND).await;
+        let level = shop.evaluate();
+        assert_eq!(shop.level(), level, "the level is what was evaluated last");
+        levels.push(['n', 'd', 'm', 'e'][level as usize]);
+    }
+
+    insta::assert_snapshot!(
+        told.lock().unwrap(),
+        "search fails all its calls from 20 s to 40 s. Of the last 9 s (a call of 10 s ago is forgotten) \
+         a ninth has failed at 21 s, a mean of 2.8 %; then 5.6 %; and 8 of 9 are a mean of 22 % at 28 s. It is \
+         below 20 % again at 42 s, and from then on a dwell of 30 s leads one step up",
+        @"
+        21.000s  normal → degraded (change 1)
+        22.000s  degraded → minimal (change 2)
+        28.000s  minimal → emergency (change 3)
+        72.000s  emergency → minimal (change 4)
+        102.000s minimal → degraded (change 5)
+        132.000s degraded → normal (change 6)
+        "
+    );
+    assert_eq!(levels.matches('e').count(), 44, "from 28 s to 71 s: {levels}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dependencies_are_those_that_were_named() {
+    let ten = shop(&["search", "b", "c", "d", "e", "f", "g", "h", "i", "j"]);
+    let twice = shop(&["search", "b", "c", "d", "e", "search"]);
+
+    let unknown = ten.record("serach", false, QUICK).map_err(|error| error.to_string());
+    let levels = [&ten, &twice].map(|shop| {
+        record(shop, "search", 100, false);
+        shop.evaluate()
+    });
+
+    assert_eq!(
+        unknown,
+        Err("there is no dependency \"serach\": name it when you make the controller".to_owned()),
+        "failures that go into a window that nobody looks at are an outage that nobody sees"
+    );
+    assert!(ten.health("serach").is_err(), "and a window that doesn't exist is not a healthy one");
+    assert_eq!(
+        levels,
+        [Level::Minimal, Level::Emergency],
+        "one of ten fails all its calls, and that is a mean of 10 %: those that nobody calls count as \
+         well ones. One of five is a mean of 20 %: a name that is given twice is one dependency"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_evaluate_changes_the_level_and_each_listener_hears_it_once() {
+    let (shop, first) = observed(&["search"]);
+    let second = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&second);
+    let shop = shop.on_change(move |_| *count.lock().unwrap() += 1);
+
+    record(&shop, "search", 100, false);
+    let recorded = (shop.level(), first.lock().unwrap().len());
+    for seconds in [0, 0, 0, 10, 30] {
+        wait(seconds * SECOND).await;
+        shop.evaluate();
+    }
+
+    assert_eq!(recorded, (Level::Normal, 0), "to record is cheap, for it is on every request");
+    insta::assert_snapshot!(
+        first.lock().unwrap(),
+        "two changes, each told once, however often somebody looks",
+        @"
+        0.000s   normal → emergency (change 1)
+        40.000s  emergency → minimal (change 2)
+        "
+    );
+    assert_eq!(*second.lock().unwrap(), 2, "a second listener hears as much as the first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_may_call_the_controller() {
+    let (answered, answers) = mpsc::channel();
+    let shop = Arc::new_cyclic(|weak: &std::sync::Weak<Degradation>| {
+        let weak = weak.clone();
+        shop(&["search"]).on_change(move |_| {
+            // On a thread of its own, so that a controller that holds its lock can be told from one
+            // that doesn't. Only in the first case does this wait.
+            let shop = weak.upgrade().expect("the controller is alive");
+            let (done, asked) = mpsc::channel();
+            thread::spawn(move || done.send(shop.level()));
+            answered.send(asked.recv_timeout(Duration::from_secs(2))).unwrap();
+        })
+    });
+    record(&shop, "search", 100, false);
+
+    shop.evaluate();
+
+    assert_eq!(
+        answers.try_recv(),
+        Ok(Ok(Level::Emergency)),
+        "a listener that asks for the level gets the new one: tell it after the lock is released"
+    );
+}
+
+const THREADS: usize = 3;
+const ROUNDS: u64 = 300;
+
+/// A paused clock of its own, which is so much ahead.
+fn clock(ahead: Duration) -> Runtime {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(advance(ahead));
+    runtime
+}
+
+/// Does `act` under another clock.
+fn at<R>(clock: &Runtime, act: impl FnOnce() -> R) -> R {
+    let _entered = clock.enter();
+    act()
+}
+
+#[test]
+fn a_late_thread_and_threads_at_once_do_no_harm() {
+    let early = clock(Duration::ZERO);
+    let (late, later) = (clock(60 * SECOND), clock(60 * SECOND + WINDOW / 2));
+    let search = at(&early, || shop(&["search"]));
+    at(&late, || search.evaluate());
+
+    at(&early, || record(&search, "search", 100, false));
+
+    assert_eq!(
+        at(&later, || error_rate(&search, "search")),
+        "1.0000",
+        "a thread read the clock, was put off the processor for a minute, and came late with its calls: \
+         they have just ended, and are not a minute old"
+    );
+
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let at_once = Config { dwell: Duration::ZERO, ..Config::default() };
+    let shop = at(&early, || Degradation::new(at_once, &["search"]).expect("it is valid"))
+        .on_change(move |change| listener.lock().unwrap().push(change.number));
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let _paused = early.enter();
+                while !ended.load(SeqCst) {
+                    shop.evaluate();
+                }
+            });
+        }
+        for _ in 0..ROUNDS {
+            at(&early, || record(&shop, "search", 100, false));
+            at(&early, || shop.evaluate());
+            early.block_on(advance(WINDOW));
+            for _ in 0..3 {
+                at(&early, || shop.evaluate());
+            }
+        }
+        ended.store(true, SeqCst);
+    });
+
+    let mut numbers = told.lock().unwrap().clone();
+    numbers.sort_unstable();
+    let each_once: Vec<_> = (1..=4 * ROUNDS).collect();
+    assert!(
+        numbers == each_once,
+        "in each of {ROUNDS} rounds it goes down and three steps up, and {THREADS} threads look on: {} \
+         changes were told, expected {}, each once. To see that the level is another and to set it must \
+         be one step under one lock, and who set it tells of it",
+        numbers.len(),
+        each_once.len()
+    );
+}
