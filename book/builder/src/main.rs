@@ -1,6 +1,8 @@
 //! Builds, serves and checks the book with mdBook as a library, so that a reader has nothing to install.
 
 mod check;
+#[cfg(test)]
+mod coverage;
 mod directive;
 mod exercise;
 mod open;

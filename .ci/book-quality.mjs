@@ -1,0 +1,206 @@
+// Looks at every page of the built book in Chromium, and fails with page, rule and element.
+//
+//   apt-get install --yes chromium npm hunspell hunspell-en-gb && npm install --prefix .ci
+//   cargo xtask book && node .ci/book-quality.mjs [FOLDER OF PAGES] [PAGE…]
+//
+// In light and in dark: axe-core (contrast, names, alternatives, order of headings). At the width of a
+// phone: nothing scrolls sideways. Every word is British English or stands in words.txt. And what the book's
+// script adds works by keyboard, is remembered, and is missed by nobody who has no JavaScript.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const [folder = 'book/book', ...only] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const url = page => pathToFileURL(resolve(join(folder, page))).href;
+// toc.html is a frame of each page, index.html the first chapter again.
+const pages = readdirSync(folder)
+    .filter(name => name.endsWith('.html') && !['toc.html', 'index.html', 'open.html'].includes(name))
+    .filter(name => only.length === 0 || only.includes(name));
+if (pages.length === 0) {
+    throw new Error(`no pages in ${folder}: run \`cargo xtask book\` first`);
+}
+
+// How many elements are shown for each rule that a page breaks.
+const SHOWN = 3;
+const findings = [];
+const find = (page, what) => findings.push(`${page}: ${what}`);
+const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox'],
+});
+
+async function open(page, { theme = 'light', width = 1200, javaScriptEnabled = true } = {}) {
+    const context = await browser.newContext({ viewport: { width, height: 900 }, javaScriptEnabled });
+    const tab = await context.newPage();
+    if (javaScriptEnabled) {
+        await tab.addInitScript(theme => {
+            localStorage.setItem('mdbook-theme', theme);
+            localStorage.setItem('mdbook-sidebar', 'hidden');
+            window.print = () => {};
+        }, theme);
+    }
+    tab.on('pageerror', error => find(page, `script error: ${error.message}`));
+    tab.on('request', request => {
+        if (!/^(file|data|blob):/.test(request.url())) {
+            find(page, `asks the network for ${request.url()}`);
+        }
+    });
+    await tab.goto(url(page));
+    return tab;
+}
+
+async function accessible(page, theme) {
+    const tab = await open(page, { theme });
+    // What is folded is looked at, too.
+    await tab.evaluate(() => document.querySelectorAll('details').forEach(fold => { fold.open = true; }));
+    await tab.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    await tab.evaluate(axe);
+    const { violations } = await tab.evaluate(() => window.axe.run(
+        // The menu bar is mdBook's own, with roles of its own.
+        { exclude: ['#mdbook-menu-bar'] },
+        {
+            resultTypes: ['violations'],
+            // The corner of a table with headings on two sides is empty by right.
+            rules: { 'empty-table-header': { enabled: false } },
+        },
+    ));
+    for (const { id, help, nodes } of violations) {
+        for (const { html, target } of nodes.slice(0, SHOWN)) {
+            find(page, `${theme}: ${id} (${help}): ${target.join(' ')}: ${html.slice(0, 120)}`);
+        }
+        if (nodes.length > SHOWN) {
+            find(page, `${theme}: ${id}: ${nodes.length - SHOWN} more`);
+        }
+    }
+    await tab.context().close();
+}
+
+const names = new Set(readFileSync(new URL('words.txt', import.meta.url), 'utf8').split('\n'));
+
+async function spelled(page) {
+    const tab = await open(page);
+    const prose = await tab.evaluate(() => {
+        const main = document.querySelector('main').cloneNode(true);
+        main.querySelectorAll('code, pre').forEach(code => code.replaceWith(' '));
+        // What two elements hold are two words: cells of a table, say.
+        main.querySelectorAll('*').forEach(element => element.append(' '));
+        return main.textContent.replaceAll('’', "'").replace(/'s\b/g, '');
+    });
+    await tab.context().close();
+    const { stdout, error } = spawnSync('hunspell', ['-d', 'en_GB', '-l'], { input: prose, encoding: 'utf8' });
+    if (error) {
+        throw new Error(`hunspell does not run: ${error.message}`);
+    }
+    // Formulas, and names such as GameDay and JoinHandle, are no words.
+    const isWord = word => /^\p{L}+$/u.test(word) && !/[ⁿʳλ]|\p{Ll}\p{Lu}/u.test(word);
+    const unknown = stdout.split('\n').filter(word => isWord(word) && !names.has(word));
+    for (const word of new Set(unknown)) {
+        find(page, `no word of British English: ${word} (if it is right, add it to .ci/words.txt)`);
+    }
+}
+
+async function narrow(page) {
+    const tab = await open(page, { width: 360 });
+    const wide = await tab.evaluate(() => {
+        const width = document.documentElement.clientWidth;
+        // Code and tables scroll in a box of their own.
+        const boxed = element => element.tagName !== 'MAIN'
+            && (getComputedStyle(element).overflowX !== 'visible' || boxed(element.parentElement));
+        return [...document.querySelectorAll('main *')]
+            .filter(element => element.getBoundingClientRect().right > width + 1 && !boxed(element.parentElement))
+            .map(element => element.outerHTML.slice(0, 120));
+    });
+    for (const element of wide.slice(0, 3)) {
+        find(page, `is wider than a phone of 360 pixels: ${element}`);
+    }
+    await tab.context().close();
+}
+
+// As a reader would: the browser writes what it stores a moment later.
+async function reload(tab) {
+    await tab.waitForTimeout(300);
+    await tab.reload();
+}
+
+// Everything that can be asked is asked by keyboard, and asked again after a reload.
+async function remembered(page) {
+    const tab = await open(page);
+    const expect = (isSo, what) => isSo || find(page, what);
+    const answers = tab.locator('details.answer > summary');
+    if (await answers.count() > 0) {
+        await answers.first().focus();
+        await tab.keyboard.press('Enter');
+        // The event comes after the change.
+        await tab.waitForFunction(() => Object.values(localStorage).includes('open'), null, { timeout: 5_000 }).catch(() => {});
+        await reload(tab);
+        const isOpen = await tab.locator('details.answer').first().evaluate(fold => fold.open);
+        expect(isOpen, 'an answer that the Enter key opened is closed after a reload');
+    }
+    const choices = tab.locator('.choices input');
+    const predictions = await tab.locator('main blockquote:has(li)', { hasText: 'Predict.' }).count();
+    const groups = await tab.locator('.choices').count();
+    expect(groups === predictions, `${predictions} predictions, but ${groups} with choices: list them as \`> - (a) …\``);
+    if (groups > 0) {
+        await choices.first().focus();
+        await tab.keyboard.press('Space');
+        await tab.keyboard.press('ArrowRight');
+        expect(tab.url() === url(page), 'an arrow key in a prediction turns the page');
+        await reload(tab);
+        expect(await choices.nth(1).isChecked(), 'a prediction is forgotten after a reload');
+    }
+    const fields = tab.locator('form.sheet :is(input, textarea)');
+    for (let number = 0; number < await fields.count(); number += 1) {
+        await fields.nth(number).fill(`answer ${number}`);
+    }
+    if (await fields.count() > 0) {
+        await fields.last().press('ArrowLeft');
+        expect(tab.url() === url(page), 'an arrow key in the sheet turns the page');
+        await reload(tab);
+        const values = await fields.evaluateAll(fields => fields.map(field => field.value));
+        expect(values.every((value, number) => value === `answer ${number}`), `the sheet is not remembered: ${values}`);
+        await tab.locator('form.sheet button').click();
+        await reload(tab);
+        expect(await fields.first().inputValue() === '', 'the sheet that was cleared comes back');
+    }
+    await tab.context().close();
+}
+
+async function withoutScript(page) {
+    const tab = await open(page, { javaScriptEnabled: false });
+    const answers = tab.locator('details.answer');
+    if (await answers.count() > 0) {
+        await answers.first().locator('summary').focus();
+        await tab.keyboard.press('Enter');
+        if (await answers.first().getAttribute('open') === null) {
+            find(page, 'without JavaScript an answer does not open');
+        }
+    }
+    if (await tab.locator('main').innerText() === '') {
+        find(page, 'without JavaScript the page is empty');
+    }
+    await tab.context().close();
+}
+
+for (const page of pages) {
+    for (const theme of ['light', 'navy']) {
+        await accessible(page, theme);
+    }
+    await narrow(page);
+    // print.html repeats the chapters.
+    if (page !== 'print.html') {
+        await spelled(page);
+        await remembered(page);
+        await withoutScript(page);
+    }
+}
+await browser.close();
+
+for (const finding of findings) {
+    console.log(finding);
+}
+console.log(`${pages.length} pages, ${findings.length} findings`);
+process.exitCode = findings.length > 0 ? 1 : 0;

@@ -1,0 +1,225 @@
+//! The orders that are compared, by the question that they answer.
+
+use std::time::Duration;
+
+use Column::{Calls, Errors, Fallbacks, Full, Lost, Recovery, Rejections, Wait};
+use Layer::{Breaker, Bulkhead, Deadline, Fallback, Retry, Timeout};
+
+/// For a breaker that counts slow calls: shorter than the deadline.
+const SLOW: Duration = Duration::from_millis(1_500);
+
+/// What wraps a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    Fallback,
+    Deadline,
+    Retry,
+    Breaker,
+    Bulkhead,
+    Timeout,
+}
+
+/// Layers from the outermost to the innermost, and how they are set.
+#[allow(clippy::struct_excessive_bools, reason = "switches of an experiment, each set by its name")]
+#[derive(Clone, Copy)]
+pub struct Order {
+    pub layers: &'static [Layer],
+    /// What it has beside the layers; empty for the usual.
+    pub note: &'static str,
+    /// Whether each retry is paid from a budget.
+    pub budget: bool,
+    /// Whether the retry takes a rejection (of the breaker, of the bulkhead) for worth another try.
+    pub retries_rejections: bool,
+    /// Whether the breaker takes a full bulkhead for a failure of the dependency.
+    pub counts_full: bool,
+    /// Whether the breaker ignores failures in a row, and looks at the rate of a full window only.
+    pub by_rate_alone: bool,
+    /// From when on the breaker takes a call for failed, even one that is dropped.
+    pub slow_after: Option<Duration>,
+    /// How many calls the bulkhead lets out at once.
+    pub permits: usize,
+    /// The share of calls that are refused at once by bad luck, all through the run.
+    pub bad_luck: f64,
+}
+
+/// What a table says of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Column {
+    /// Calls that reached the dependency in the outage.
+    Calls,
+    /// Requests answered in full and within the deadline.
+    Full,
+    Fallbacks,
+    Errors,
+    /// Share of the requests before the outage that were not answered in full.
+    Lost,
+    /// How often the breaker turned a call away.
+    Rejections,
+    /// The longest that a user waited, in seconds.
+    Wait,
+    /// From the end of the outage until all is well, in seconds.
+    Recovery,
+}
+
+impl Column {
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Calls => "calls in the outage",
+            Self::Full => "answered in full",
+            Self::Fallbacks => "by the fallback",
+            Self::Errors => "errors",
+            Self::Lost => "lost before the outage",
+            Self::Rejections => "rejections by the breaker",
+            Self::Wait => "longest wait, s",
+            Self::Recovery => "well again after, s",
+        }
+    }
+}
+
+/// Orders that differ in little, under a name that the chapter includes their table by.
+pub struct Question {
+    pub name: &'static str,
+    pub columns: &'static [Column],
+    pub orders: &'static [Order],
+}
+
+/// The lines of the figure.
+pub const DRAWN: [(&str, Order); 4] = [
+    ("time-out alone", TIMEOUT_ALONE),
+    ("with retries", RETRIES),
+    ("breaker outside the retry", BREAKER_OUTSIDE_NO_BUDGET),
+    ("all, in order", ALL_LAYERS),
+];
+
+const USUAL: Order = Order {
+    layers: &[],
+    note: "",
+    budget: true,
+    retries_rejections: false,
+    counts_full: false,
+    by_rate_alone: false,
+    slow_after: None,
+    // Little's law asks for 280/s × 50 ms = 14, and they don't come evenly.
+    permits: 30,
+    bad_luck: 0.01,
+};
+
+const TIMEOUT_ALONE: Order = Order { layers: &[Timeout], ..USUAL };
+const RETRIES: Order =
+    Order { layers: &[Retry, Timeout], budget: false, note: "no budget", ..USUAL };
+const WITHOUT_BREAKER: Order = Order { layers: &[Deadline, Retry, Timeout], ..USUAL };
+const BREAKER_OUTSIDE: Order = Order { layers: &[Deadline, Breaker, Retry, Timeout], ..USUAL };
+const BREAKER_OUTSIDE_NO_BUDGET: Order =
+    Order { budget: false, note: "no budget", ..BREAKER_OUTSIDE };
+const BREAKER_INSIDE: Order = Order { layers: &[Deadline, Retry, Breaker, Timeout], ..USUAL };
+const ALL_LAYERS: Order =
+    Order { layers: &[Fallback, Deadline, Retry, Breaker, Bulkhead, Timeout], ..USUAL };
+
+/// A dependency on which a fifth of the calls fail, and no budget that would keep them from retrying.
+const ONE_IN_FIVE: Order = Order { bad_luck: 0.2, budget: false, ..USUAL };
+const WITH_BULKHEAD: Order =
+    Order { layers: &[Deadline, Retry, Breaker, Bulkhead, Timeout], ..USUAL };
+
+pub const QUESTIONS: [Question; 7] = [
+    Question {
+        name: "deadline",
+        columns: &[Calls, Full, Wait, Recovery],
+        orders: &[
+            TIMEOUT_ALONE,
+            RETRIES,
+            Order { layers: &[Retry, Deadline, Timeout], ..RETRIES },
+            Order { layers: &[Deadline, Retry, Timeout], ..RETRIES },
+            WITHOUT_BREAKER,
+        ],
+    },
+    Question {
+        name: "breaker",
+        columns: &[Calls, Rejections, Full, Recovery],
+        orders: &[
+            BREAKER_OUTSIDE,
+            BREAKER_INSIDE,
+            BREAKER_OUTSIDE_NO_BUDGET,
+            Order {
+                slow_after: Some(SLOW),
+                note: "no budget, slow calls count",
+                ..BREAKER_OUTSIDE_NO_BUDGET
+            },
+            Order { budget: false, note: "no budget", ..BREAKER_INSIDE },
+            Order {
+                budget: false,
+                retries_rejections: true,
+                note: "no budget, rejections retried",
+                ..BREAKER_INSIDE
+            },
+        ],
+    },
+    Question {
+        name: "luck",
+        columns: &[Lost, Rejections, Full],
+        orders: &[
+            Order { layers: &[Deadline, Retry, Timeout], ..ONE_IN_FIVE },
+            Order { layers: BREAKER_OUTSIDE.layers, ..ONE_IN_FIVE },
+            Order { layers: BREAKER_INSIDE.layers, ..ONE_IN_FIVE },
+            Order {
+                layers: BREAKER_INSIDE.layers,
+                by_rate_alone: true,
+                note: "by the rate of 50 calls alone",
+                ..ONE_IN_FIVE
+            },
+        ],
+    },
+    Question {
+        name: "blind",
+        columns: &[Calls, Rejections, Full, Recovery],
+        orders: &[
+            Order { layers: &[Deadline, Retry, Breaker], bad_luck: 0.0, ..USUAL },
+            Order {
+                layers: &[Deadline, Retry, Breaker],
+                bad_luck: 0.0,
+                slow_after: Some(SLOW),
+                note: "slow calls count",
+                ..USUAL
+            },
+            Order { bad_luck: 0.0, ..BREAKER_INSIDE },
+        ],
+    },
+    Question {
+        name: "bulkhead",
+        columns: &[Lost, Calls, Full],
+        orders: &[
+            Order { layers: &[Deadline, Bulkhead, Retry, Timeout], permits: 20, ..ONE_IN_FIVE },
+            Order { layers: &[Deadline, Retry, Bulkhead, Timeout], permits: 20, ..ONE_IN_FIVE },
+            Order { permits: 20, counts_full: true, note: "full is a failure", ..WITH_BULKHEAD },
+            Order { permits: 20, note: "full is ignored", ..WITH_BULKHEAD },
+        ],
+    },
+    Question {
+        name: "fallback",
+        columns: &[Calls, Full, Fallbacks, Errors, Recovery],
+        orders: &[
+            Order { layers: &[Deadline, Retry, Breaker, Fallback, Timeout], ..USUAL },
+            Order { layers: &[Fallback, Deadline, Retry, Breaker, Timeout], ..USUAL },
+        ],
+    },
+    Question {
+        name: "all",
+        columns: &[Calls, Full, Fallbacks, Errors, Wait, Recovery],
+        orders: &[TIMEOUT_ALONE, RETRIES, BREAKER_INSIDE, ALL_LAYERS],
+    },
+];
+
+impl Order {
+    /// "deadline › retry › time-out (no budget)".
+    pub fn name(&self) -> String {
+        let names = self.layers.iter().map(|layer| match layer {
+            Fallback => "fallback",
+            Deadline => "deadline",
+            Retry => "retry",
+            Breaker => "breaker",
+            Bulkhead => "bulkhead",
+            Timeout => "time-out",
+        });
+        let name = names.collect::<Vec<_>>().join(" › ");
+        if self.note.is_empty() { name } else { format!("{name} ({})", self.note) }
+    }
+}
