@@ -61,7 +61,7 @@ pub fn draw_figures(workbook: &Workbook, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Package and binary of each lab, and of storm's cascade, as far as they exist.
+/// Package and binary of each lab, of storm's cascade and of the tables of costs, as far as they exist.
 fn drawing_binaries(workbook: &Workbook) -> Result<Vec<(String, String)>> {
     let metadata = Metadata::load(workbook)?;
     let mut found = Vec::new();
@@ -72,7 +72,7 @@ fn drawing_binaries(workbook: &Workbook) -> Result<Vec<(String, String)>> {
             .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
         {
             let is_lab = package.name.ends_with("-lab") && target.name == package.name;
-            if is_lab || target.name == "cascade" {
+            if is_lab || ["cascade", "costs"].contains(&target.name.as_str()) {
                 found.push((package.name.clone(), target.name));
             }
         }

@@ -1,5 +1,5 @@
-//! The commands of the workbook: `cargo xtask verify`, `hint`, `lab`, `reset`, `solution`, `book`,
-//! and for maintainers `check`.
+//! The commands of the workbook: `cargo xtask verify`, `hint`, `lab`, `bench`, `reset`, `solution`,
+//! `book`, and for maintainers `check`.
 //!
 //! Exit codes: 0 all is well; 1 something is unfinished (or `check` found something); 2 the command
 //! could not do its work, with the reason on standard error.
@@ -10,6 +10,7 @@
     reason = "reports are a page of text: plain `+= &format!` reads best"
 )]
 
+mod bench;
 mod book;
 mod cargo;
 mod check;
@@ -57,6 +58,8 @@ enum Command {
     Hint(hint::Args),
     /// Run an exercise's lab: the naive client, yours and the reference under the same storm
     Lab(lab::Args),
+    /// Measure what a pattern costs: yours, the reference, and published crates
+    Bench(bench::Args),
     /// Bring an exercise's starter back, after a backup of your code
     Reset(reset::Args),
     /// Show the reference solution of an exercise
@@ -88,6 +91,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Verify(args) => verify::run(&workbook, &args),
         Command::Hint(args) => hint::run(&workbook, &args),
         Command::Lab(args) => lab::run(&workbook, &args),
+        Command::Bench(args) => bench::run(&workbook, &args),
         Command::Reset(args) => reset::run(&workbook, &args),
         Command::Solution(args) => solution::run(&workbook, &args),
         Command::Book(args) => book::run(&workbook, &args),

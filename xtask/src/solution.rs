@@ -21,10 +21,13 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let exercise = workbook.exercise(&args.exercise)?;
     let reader_folder = exercise.path(Subject::Reader).join("src");
     let solution_folder = exercise.path(Subject::Solution).join("src");
-    let solution = files::read_tree(&workbook.root.join(&solution_folder))?;
+    let mut solution = files::read_tree(&workbook.root.join(&solution_folder))?;
     if solution.is_empty() {
         bail!("the exercise `{}` has no solution in {}", exercise.id, slashes(&solution_folder));
     }
+    // What the exercise has no file for goes beyond it: a chapter of its own leads there.
+    let (_, starter) = exercise.sources(workbook)?;
+    let beyond: Vec<_> = solution.extract_if(.., |path, _| !starter.contains_key(path)).collect();
     let mut text = String::new();
     if args.diff {
         let reader = files::read_tree(&workbook.root.join(&reader_folder))?;
@@ -48,6 +51,10 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
             text += &format!("{}\n", bold(format!("// {path}")));
             text += &lossy(content);
         }
+    }
+    for (path, _) in beyond {
+        let path = slashes(&solution_folder.join(path));
+        text += &format!("\nBeyond the exercise: {path}");
     }
     output::out(&text);
     Ok(true)

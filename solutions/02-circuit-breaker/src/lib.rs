@@ -28,6 +28,9 @@ mod config;
 #[path = "../../../exercises/02-circuit-breaker/src/types.rs"]
 mod types;
 
+/// The same breaker for those who count nanoseconds: a worked extension, not part of the exercise.
+pub mod fast;
+
 pub use config::{Config, ConfigError};
 pub use types::{CallError, Cause, Counts, Outcome, Rejected, Snapshot, State, Transition};
 

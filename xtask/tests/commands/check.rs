@@ -205,10 +205,19 @@ fn every_other_finding_says_what_to_do_too() {
 #[test]
 fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let workbook = Workbook::new();
-    workbook.replace("Cargo.toml", "[\"", "[\"book/builder\", \"exercises/01-adder/lab\", \"");
+    workbook.replace(
+        "Cargo.toml",
+        "[\"",
+        "[\"book/builder\", \"book/composing\", \"exercises/01-adder/lab\", \"",
+    );
     let manifest = |name| format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
     workbook.write("exercises/01-adder/lab/Cargo.toml", &manifest("adder-lab"));
     workbook.write("book/builder/Cargo.toml", &manifest("book-builder"));
+    workbook.write("book/composing/Cargo.toml", &manifest("composing-lab"));
+    workbook.write(
+        "book/composing/src/main.rs",
+        "fn main() { if std::env::args().nth(1).unwrap() != \"--figures\" { println!(\"composed\") } }",
+    );
     workbook.write(
         "exercises/01-adder/lab/src/main.rs",
         "fn main() {
@@ -225,6 +234,12 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
 
     let lab = workbook.xtask(&["lab", "1", "--seed", "7", "--live"]);
     assert_eq!((lab.code, &*lab.stdout), (0, "lab [\"--seed\", \"7\", \"--live\"]\n"));
+    let lab = workbook.xtask(&["lab", "composing", "--seed", "7"]);
+    assert_eq!(
+        (lab.code, &*lab.stdout),
+        (0, "composed\n"),
+        "the lab of a chapter without an exercise"
+    );
     let book = workbook.xtask(&["book", "--open", "adder#adding-1"]);
     assert_eq!(
         (book.code, &*book.stdout),

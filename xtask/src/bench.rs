@@ -1,0 +1,74 @@
+//! `cargo xtask bench`: what a pattern costs: yours, the reference, and published crates, in a table.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cargo;
+use crate::output;
+use crate::workbook::{Subject, Workbook};
+
+/// The load generator has a bench too, in a package of its own.
+const STORM: &str = "storm";
+const STORMS_PACKAGE: &str = "costs";
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The exercise by id, folder or number, or `storm`; all that have a bench if none is named
+    exercise: Option<String>,
+    /// A first look, in less than a minute a pattern
+    #[arg(long)]
+    quick: bool,
+    /// Keep the runs as those that the book shows; `cargo xtask book --figures` then draws their tables
+    #[arg(long, conflicts_with = "quick")]
+    save: bool,
+}
+
+pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
+    let names = match &args.exercise {
+        Some(name) if name == STORM => vec![STORM.to_owned()],
+        Some(name) => {
+            let exercise = workbook.exercise(name)?;
+            if !has_bench(workbook, &exercise.path(Subject::Reader)) {
+                bail!("the exercise `{}` has no bench", exercise.id);
+            }
+            vec![exercise.id]
+        }
+        None => {
+            let all = workbook.exercises()?.into_iter();
+            let with_bench =
+                all.filter(|exercise| has_bench(workbook, &exercise.path(Subject::Reader)));
+            with_bench.map(|exercise| exercise.id).chain([STORM.to_owned()]).collect()
+        }
+    };
+    let mut all_measured = true;
+    for name in names {
+        all_measured &= measure(workbook, &name, args)?;
+    }
+    Ok(all_measured)
+}
+
+fn has_bench(workbook: &Workbook, exercise: &Path) -> bool {
+    workbook.root.join(exercise).join("bench").join("Cargo.toml").is_file()
+}
+
+/// Cargo's and the bench's progress goes to standard error as it is. Criterion reports each turn on standard
+/// output, which is too much to read; so that is left out, and the table comes in a file.
+fn measure(workbook: &Workbook, name: &str, args: &Args) -> Result<bool> {
+    let table = workbook.scratch_dir().join(format!("bench-{name}.txt"));
+    fs::create_dir_all(workbook.scratch_dir()).context("cannot make a folder for the table")?;
+    let package = if name == STORM { STORMS_PACKAGE.to_owned() } else { format!("{name}-bench") };
+    let mut command = cargo::cargo(workbook);
+    command.args(["bench", "--package", &package, "--bench", name, "--", "--table"]).arg(&table);
+    command.args(args.quick.then_some("--quick")).args(args.save.then_some("--save"));
+    let status = command.stdout(Stdio::null()).status().context("cannot start cargo")?;
+    if !status.success() {
+        return Ok(false);
+    }
+    let text = fs::read_to_string(&table)
+        .with_context(|| format!("the bench of {name} left no table in {}", table.display()))?;
+    output::out(&format!("\n{text}"));
+    Ok(true)
+}
