@@ -62,7 +62,7 @@ const ROWS: [(&str, &[&str]); 21] = [
     (
         "six questions for each dependency",
         &[
-            "checklist#sheet-time-out",
+            "checklist#sheet-timeout",
             "checklist#sheet-retry",
             "checklist#sheet-breaker",
             "checklist#sheet-fallback",

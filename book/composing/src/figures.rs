@@ -55,7 +55,7 @@ fn chart(runs: &[(&str, Run)], seed: u64) -> String {
     };
     let sentences = runs.iter().map(|(label, run)| {
         format!(
-            "{label}: {} calls in the outage, {} requests answered in full, well again after {} s",
+            "{label}: {} calls in the outage, {} requests answered in full, seconds until well again: {}",
             run.cell(Column::Calls),
             run.cell(Column::Full),
             run.recovery(),

@@ -85,7 +85,7 @@ pub struct Question {
 
 /// The lines of the figure.
 pub const DRAWN: [(&str, Order); 4] = [
-    ("time-out alone", TIMEOUT_ALONE),
+    ("timeout alone", TIMEOUT_ALONE),
     ("with retries", RETRIES),
     ("breaker outside the retry", BREAKER_OUTSIDE_NO_BUDGET),
     ("all, in order", ALL_LAYERS),
@@ -209,7 +209,7 @@ pub const QUESTIONS: [Question; 7] = [
 ];
 
 impl Order {
-    /// "deadline › retry › time-out (no budget)".
+    /// "deadline › retry › timeout (no budget)".
     pub fn name(&self) -> String {
         let names = self.layers.iter().map(|layer| match layer {
             Fallback => "fallback",
@@ -217,7 +217,7 @@ impl Order {
             Retry => "retry",
             Breaker => "breaker",
             Bulkhead => "bulkhead",
-            Timeout => "time-out",
+            Timeout => "timeout",
         });
         let name = names.collect::<Vec<_>>().join(" › ");
         if self.note.is_empty() { name } else { format!("{name} ({})", self.note) }

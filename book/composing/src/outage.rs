@@ -94,7 +94,7 @@ pub fn parameters(seed: u64) -> String {
     format!(
         "{REQUESTS_PER_SECOND} requests/s for {} s of virtual time. The dependency serves {SERVERS} calls at a \
          time, {} ms each on average, and hangs from {} s to {} s. If a row says nothing else, one call in a \
-         hundred is refused by bad luck, all the time, and the bulkhead has 30 permits. Time-out {} s a try, deadline \
+         hundred is refused by bad luck, all the time, and the bulkhead has 30 permits. Timeout {} s a try, deadline \
          {} s, {MAX_ATTEMPTS} attempts with full jitter, a budget of 10 % of the successes, breaker open for {} s. \
          Seed {seed}.",
         LENGTH.as_secs(),
@@ -124,20 +124,20 @@ mod tests {
     fn what_the_chapter_concludes_holds_for_other_seeds() {
         for seed in [1, 2] {
             let calls = |question, order| calls(question, order, seed);
-            let alone = calls("all", "time-out");
+            let alone = calls("all", "timeout");
             let in_order =
-                calls("all", "fallback › deadline › retry › breaker › bulkhead › time-out");
+                calls("all", "fallback › deadline › retry › breaker › bulkhead › timeout");
             assert!(in_order * 100 < alone, "all in order: {in_order} of {alone} calls");
 
-            let inside = calls("breaker", "deadline › retry › breaker › time-out (no budget)");
-            let outside = calls("breaker", "deadline › breaker › retry › time-out (no budget)");
+            let inside = calls("breaker", "deadline › retry › breaker › timeout (no budget)");
+            let outside = calls("breaker", "deadline › breaker › retry › timeout (no budget)");
             assert!(inside * 10 < alone, "breaker inside the retry: {inside} of {alone} calls");
             assert!(outside > alone, "a deadline blinds a breaker outside the retry: {outside}");
 
             let blind = calls("blind", "deadline › retry › breaker");
-            assert!(blind > alone * 9 / 10, "without a time-out inside: {blind} of {alone} calls");
+            assert!(blind > alone * 9 / 10, "without a timeout inside: {blind} of {alone} calls");
 
-            let innermost = calls("fallback", "deadline › retry › breaker › fallback › time-out");
+            let innermost = calls("fallback", "deadline › retry › breaker › fallback › timeout");
             assert!(innermost > alone * 9 / 10, "fallback innermost: {innermost} of {alone} calls");
         }
     }

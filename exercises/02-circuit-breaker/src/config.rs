@@ -23,7 +23,7 @@ pub struct Config {
     /// Probes that must succeed to close the breaker; at least 1.
     pub success_threshold: u32,
     /// How long the breaker waits for a probe before it takes silence for a failure; above zero, at
-    /// most [`Config::LONGEST`]. Longer than the time-out of the operation itself.
+    /// most [`Config::LONGEST`]. Longer than the timeout of the operation itself.
     pub probe_lease: Duration,
     /// A call that takes this long counts as a failure, even if it succeeds. `None`: none is slow.
     pub slow_call_threshold: Option<Duration>,

@@ -69,7 +69,7 @@ pub struct Limits {
     /// How often the operation is run, the first time included; at least 1.
     pub max_attempts: u32,
     /// No attempt begins at this time after the first began, or later; above zero. An attempt that is
-    /// running is not cut short: that is the work of a time-out inside the operation.
+    /// running is not cut short: that is the work of a timeout inside the operation.
     pub max_total: Option<Duration>,
 }
 

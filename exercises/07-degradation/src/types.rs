@@ -67,7 +67,7 @@ impl fmt::Display for Change {
 /// How the fresh answer failed. The caller knows its errors, and says which kind one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault<E> {
-    /// It may work another time: a time-out, a refused connection, 503. An older answer is better
+    /// It may work another time: a timeout, a refused connection, 503. An older answer is better
     /// than none.
     Transient(E),
     /// It is an answer: 404, 403, 400. An older answer would be a lie.

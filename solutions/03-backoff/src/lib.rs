@@ -21,6 +21,9 @@ mod config;
 #[path = "../../../exercises/03-backoff/src/types.rs"]
 mod types;
 
+/// The same delays for those who count nanoseconds: a worked extension, not part of the exercise.
+pub mod fast;
+
 pub use config::{Config, ConfigError, Jitter, Limits};
 pub use types::{GaveUp, IdempotencyKey, Verdict, Why};
 

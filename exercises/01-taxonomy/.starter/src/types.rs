@@ -26,9 +26,9 @@ pub enum Symptom {
     Reset,
     /// The node's heartbeats have stopped.
     HeartbeatsMissed,
-    /// There was no connection within the time-out. The request was never sent.
+    /// There was no connection within the timeout. The request was never sent.
     NoConnection,
-    /// The request was sent, and no answer came within the time-out.
+    /// The request was sent, and no answer came within the timeout.
     NoAnswer,
     /// The connection was closed in good order, without an answer.
     Closed,

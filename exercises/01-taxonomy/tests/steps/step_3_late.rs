@@ -142,7 +142,7 @@ fn neither_patience_nor_a_window_has_a_longest_length() {
     assert_eq!(
         messages.take_overdue(at(5000)),
         [0_u64; 0],
-        "no time-out: compare how long it has waited, for `sent + patience` overflows"
+        "no timeout: compare how long it has waited, for `sent + patience` overflows"
     );
     assert_eq!(
         latencies.p99(at(5000)),

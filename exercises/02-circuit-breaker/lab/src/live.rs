@@ -135,7 +135,7 @@ pub fn table<'a>(reports: &'a [Report], sent: &Sent) -> Table<'a> {
 
 pub fn parameters(open_for: Duration, seed: u64) -> String {
     format!(
-        "{REQUESTS_PER_SECOND} real requests/s for {} s, each with a time-out of {} ms, to flaky servers on \
+        "{REQUESTS_PER_SECOND} real requests/s for {} s, each with a timeout of {} ms, to flaky servers on \
          loopback. From {} s to {} s half of the requests hang and the others get a 503. Breakers have \
          their defaults, but are open for {} s. Seed {seed}.",
         LENGTH.as_secs(),

@@ -25,13 +25,13 @@ fn main() -> ExitCode {
         floors(table);
         iterators(table);
         retry_policies(table);
-        table.promise("reference", NEXT, 0.5, "backon");
+        table.promise("reference, fast", NEXT, 0.5, "backon");
     })
 }
 
 macro_rules! row {
-    ($row:expr, $backoff:ident) => {{
-        use $backoff::{Backoff, Config, Jitter, client_rng};
+    ($row:expr, $($backoff:ident)::+) => {{
+        use $($backoff)::+::{Backoff, Config, Jitter, client_rng};
         let config = Config { base: BASE, cap: CAP, jitter: Jitter::Full, ..Config::default() };
         $row.case(NEXT, || {
             let backoff = Backoff::new(config).expect("valid");
@@ -51,6 +51,7 @@ macro_rules! row {
 fn ours(table: &mut Table) {
     row!(table.yours(), yours);
     row!(table.reference("reference"), backoff_solution);
+    row!(table.reference("reference, fast"), backoff_solution::fast);
 }
 
 fn floors(table: &mut Table) {

@@ -17,7 +17,7 @@ const LENGTH: Duration = Duration::from_secs(16);
 const SLOW: Range<Duration> = Duration::from_secs(4)..Duration::from_secs(12);
 const REQUESTS_PER_SECOND: f64 = 100.0;
 const GOOD_WITHIN: Duration = Duration::from_millis(250);
-/// A time-out that is longer than what it should guard against, as in the storm in virtual time.
+/// A timeout that is longer than what it should guard against, as in the storm in virtual time.
 const TIME_OUT: Duration = Duration::from_secs(5);
 const PLACES: Places = Places([4, 8]);
 

@@ -73,7 +73,7 @@ async fn a_call_may_run_for_longer_than_it_may_wait() {
         answer,
         Ok(()),
         "max_wait limits the wait for a place, here 0.9 s of 1 s. How long the work may take is another \
-         question, and somebody else's: a time-out inside of the operation"
+         question, and somebody else's: a timeout inside of the operation"
     );
 }
 

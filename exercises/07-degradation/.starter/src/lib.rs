@@ -129,7 +129,7 @@ impl Steady {
 
 /// The way from a fresh answer to a cached one to a fixed one.
 ///
-/// Reads of the cache have a limit and a time-out of their own: a fallback that fails as well costs a
+/// Reads of the cache have a limit and a timeout of their own: a fallback that fails as well costs a
 /// request that time at most, and takes nothing from the calls that work.
 pub struct Fallback {
     config: FallbackConfig,
@@ -150,7 +150,7 @@ impl Fallback {
     /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
     /// - [`Mode::Off`]: nothing is called.
     ///
-    /// `fresh` brings its own time-out. `cached` is not begun before it is needed.
+    /// `fresh` brings its own timeout. `cached` is not begun before it is needed.
     ///
     /// Cancellation: dropping the future drops what is running, and gives the place at the cache back.
     ///

@@ -151,7 +151,7 @@ async fn a_cache_that_hangs_costs_its_time_out_and_no_more() {
     assert_eq!(
         answer,
         Some(Ok(fixed("fixed"))),
-        "the cache hangs as well, for both were in the same rack: without a time-out the request waits \
+        "the cache hangs as well, for both were in the same rack: without a timeout the request waits \
          for ever, and the fallback is the outage"
     );
     // tokio's timers tick in milliseconds.
@@ -159,7 +159,7 @@ async fn a_cache_that_hangs_costs_its_time_out_and_no_more() {
     assert_eq!(
         in_time,
         Some(Ok(cached(SECOND))),
-        "half of the time-out is in time, and the place is free"
+        "half of the timeout is in time, and the place is free"
     );
 }
 
@@ -185,7 +185,7 @@ async fn nobody_waits_for_a_place_at_the_cache() {
     assert_eq!(
         (first.0, second.0),
         (Some(Ok(fixed("fixed"))), Some(Ok(fixed("fixed")))),
-        "after the time-out"
+        "after the timeout"
     );
 }
 
@@ -211,7 +211,7 @@ async fn a_place_is_free_again_when_its_read_is_over() {
 
     assert_eq!(
         answers, expected,
-        "however a read ends (an answer, the time-out, a client that gives up), the next one may read: \
+        "however a read ends (an answer, the timeout, a client that gives up), the next one may read: \
          the one place that there is was given back"
     );
 }
