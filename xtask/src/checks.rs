@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::cargo;
-use crate::explain::{Verdict, explain};
+use crate::explain::{Verdict, explain, panicked_in_std};
 use crate::process::{self, End};
 use crate::progress::Progress;
 use crate::report::{CheckReport, Status};
@@ -93,9 +93,17 @@ impl Spec<'_> {
     }
 
     fn run_one(&self, test: &str, limit: Duration) -> Result<Check> {
-        let mut command = self.command();
-        command.args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"]);
-        let outcome = process::run(command, limit).with_context(|| self.cannot_run())?;
+        let run = |backtrace: &str| {
+            let mut command = self.command();
+            command.args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"]);
+            command.env("RUST_BACKTRACE", backtrace);
+            process::run(command, limit).with_context(|| self.cannot_run())
+        };
+        let mut outcome = run("0")?;
+        // Backtraces take their time, so only whom it helps gets one.
+        if panicked_in_std(&outcome) {
+            outcome = run("1")?;
+        }
         let Verdict { status, message, by_assertion, todo_at } = explain(&outcome, limit);
         let (module, name) = match test.rsplit_once("::") {
             Some((path, name)) => (path.strip_prefix("steps::").unwrap_or(path), name),
@@ -116,7 +124,7 @@ impl Spec<'_> {
         let folder = self.workbook.root.join(&self.folder);
         let mut command = Command::new(&self.executable);
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder);
-        command.env("RUST_BACKTRACE", "0").env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+        command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
         // Libtest reads these too.
         command
             .env_remove("RUST_TEST_NOCAPTURE")

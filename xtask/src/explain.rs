@@ -28,6 +28,12 @@ impl Verdict {
     }
 }
 
+/// Whether something panicked at a place in the standard library, which no reader can open. With a
+/// backtrace (`RUST_BACKTRACE=1`) [`explain`] finds the place in the workbook from where it was called.
+pub fn panicked_in_std(outcome: &Outcome) -> bool {
+    panics(&outcome.stderr).iter().any(Panic::is_in_std)
+}
+
 pub fn explain(outcome: &Outcome, limit: Duration) -> Verdict {
     let panics = panics(&outcome.stderr);
     // Reader's code that calls `exit(0)` also exits with success; only libtest prints this line.
@@ -151,9 +157,13 @@ fn panics(stderr: &str) -> Vec<Panic> {
             inside = true;
         } else if line.starts_with("note: ") || line.starts_with("stack backtrace:") {
             inside = false;
-        } else if let Some(panic) = panics.last_mut().filter(|_| inside) {
-            panic.message += line;
-            panic.message.push('\n');
+        } else if let Some(panic) = panics.last_mut() {
+            if inside {
+                panic.message += line;
+                panic.message.push('\n');
+            } else if let Some(place) = frame(line).filter(|_| panic.is_in_std()) {
+                panic.place = place;
+            }
         }
     }
     for panic in &mut panics {
@@ -170,7 +180,18 @@ fn panic_place(line: &str) -> Option<String> {
     Some(file_and_line.to_owned())
 }
 
+/// `             at ./src/lib.rs:30:9` of a backtrace: std writes it so if it is below the current
+/// folder, which is the exercise's. None for any other frame.
+fn frame(line: &str) -> Option<String> {
+    let (file_and_line, _column) = line.trim_start().strip_prefix("at ")?.rsplit_once(':')?;
+    Some(file_and_line.replace('\\', "/").strip_prefix("./")?.to_owned())
+}
+
 impl Panic {
+    fn is_in_std(&self) -> bool {
+        self.place.replace('\\', "/").contains("/library/")
+    }
+
     fn todo(&self) -> Option<&str> {
         self.message
             .strip_prefix("not yet implemented: ")

@@ -76,7 +76,7 @@ pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report
         }
         output::out(&serde_json::to_string(&report)?);
     } else {
-        output::out(&view::render(&exercises, &report, args.subject(), !anything_begun));
+        output::out(&view::render(workbook, &exercises, &report, args.subject(), !anything_begun));
     }
     Ok(report)
 }

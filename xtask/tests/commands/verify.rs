@@ -223,6 +223,12 @@ fn the_solutions_pass_and_json_has_the_promised_form() {
 /// Every way in which a reader's code can go wrong: the function that step 1 calls, by the check
 /// that calls it; then the status, and what the message must say.
 const TROUBLE: &[(&str, &str, &str, &str)] = &[
+    (
+        "panics_within_std",
+        "let _ = std::time::Instant::now() + std::time::Duration::MAX;",
+        "failed",
+        "overflow when adding duration to instant\nat src/lib.rs:2",
+    ),
     ("loops_for_ever", "loop { std::hint::spin_loop() }", "timed_out", "ended after 1 s"),
     (
         "waits_for_ever",

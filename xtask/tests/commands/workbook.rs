@@ -26,7 +26,7 @@ impl Workbook {
         let workbook = Self { folder };
         workbook.write(
             "Cargo.toml",
-            "[workspace]\nresolver = \"3\"\nmembers = [\"exercises/*\", \"solutions/*\"]\n[profile.dev]\ndebug = false\n",
+            "[workspace]\nresolver = \"3\"\nmembers = [\"exercises/*\", \"solutions/*\"]\n[profile.dev]\ndebug = \"line-tables-only\"\n",
         );
         workbook.add_exercise("01", "adder");
         workbook.add_exercise("02", "summer");
