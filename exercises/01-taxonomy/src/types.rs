@@ -32,7 +32,7 @@ pub enum Symptom {
     NoAnswer,
     /// The connection was closed in good order, without an answer.
     Closed,
-    /// A complete and valid answer, after its time.
+    /// A complete and valid answer, after its deadline, while somebody still waited for it.
     Late,
     /// A status from 400 to 599.
     ErrorStatus,
@@ -116,7 +116,7 @@ pub struct Line {
 pub struct Asked {
     /// The number of the order that was asked for.
     pub id: u64,
-    /// The newest version of it that the caller has seen; 0 for none.
+    /// The newest version of it that the caller has seen; 0 for none, for no version is older.
     pub seen_version: u64,
 }
 
@@ -166,7 +166,7 @@ pub enum Vote<T> {
     Undecided,
     /// There are fewer replicas than it takes.
     TooFewReplicas {
-        /// 3`f` + 1
+        /// 3`f` + 1, or [`usize::MAX`] if that doesn't fit.
         needed: usize,
     },
 }

@@ -112,7 +112,10 @@ impl Heartbeats {
 /// Messages that wait for their acknowledgement.
 ///
 /// Each message is either acknowledged in time or reported as overdue, and that once, however often
-/// somebody looks. In time is less than `patience` after it was sent.
+/// somebody looks. In time is less than `patience` after it was sent. Once it is either, the same id is
+/// a new message.
+///
+/// What nobody acknowledges is kept until `take_overdue` is called: call it now and then.
 // ANCHOR: acknowledgements
 #[derive(Debug, Clone)]
 pub struct Acknowledgements {
@@ -127,14 +130,15 @@ impl Acknowledgements {
         Self { patience, waiting: BTreeMap::new() }
     }
 
-    /// Notes that message `id` was sent at `now`. While it waits, sending it again changes nothing:
-    /// its time runs from the first.
+    /// Notes that message `id` was sent at `now`. Until it is acknowledged in time or reported,
+    /// sending it again changes nothing: its time runs from the first.
     pub fn sent(&mut self, id: u64, now: Instant) {
         self.waiting.entry(id).or_insert(now);
     }
 
-    /// Notes an acknowledgement of message `id` that came at `now`, and says whether the message
-    /// waited for it and it came in time. One that came too late leaves the message to be reported.
+    /// Notes an acknowledgement of message `id`, and of no other, that came at `now`, and says whether
+    /// the message waited for it and it came in time. One that came too late leaves the message to be
+    /// reported.
     pub fn acknowledge(&mut self, id: u64, now: Instant) -> bool {
         let in_time = self.waiting.get(&id).is_some_and(|sent| !self.is_over(*sent, now));
         if in_time {
@@ -143,7 +147,8 @@ impl Acknowledgements {
         in_time
     }
 
-    /// The messages whose time was over at `now`, in ascending order. They are forgotten then.
+    /// The messages whose time was over at `now`, in ascending order of their ids. They are forgotten
+    /// then.
     pub fn take_overdue(&mut self, now: Instant) -> Vec<u64> {
         let over = |sent: Instant| self.is_over(sent, now);
         let overdue: Vec<_> =
@@ -160,12 +165,12 @@ impl Acknowledgements {
 }
 // ANCHOR_END: acknowledgements
 
-/// The latencies of the last `window`.
+/// The latencies of the last `window`. Of a window of zero no sample is part, not even a new one.
 // ANCHOR: latencies
 #[derive(Debug, Clone)]
 pub struct Latencies {
     window: Duration,
-    /// When each was recorded, oldest first, and what it was.
+    /// When each was recorded, and what it was, in the order of the calls.
     samples: VecDeque<(Instant, Duration)>,
 }
 
@@ -176,7 +181,7 @@ impl Latencies {
     }
 
     /// Notes a latency at `now`, and lets go what has left the window: a sample leaves it when it is
-    /// `window` old.
+    /// `window` old. The `now` of a call isn't before that of an earlier one: the caller sees to it.
     pub fn record(&mut self, latency: Duration, now: Instant) {
         self.samples.push_back((now, latency));
         while self.samples.front().is_some_and(|(at, _)| !self.counts(*at, now)) {
@@ -185,11 +190,12 @@ impl Latencies {
     }
 
     /// The 99th percentile of the samples in the window at `now`, by nearest rank: of *n* samples the
-    /// one that is number ⌈0.99 *n*⌉ from the fastest, counted from 1. `None` for no samples.
+    /// one that is number ⌈0.99 *n*⌉ from the fastest, counted from 1. `None` for no samples. `now`
+    /// isn't before that of the last `record`.
     pub fn p99(&self, now: Instant) -> Option<Duration> {
         let in_window = self.samples.iter().filter(|(at, _)| self.counts(*at, now));
         let mut latencies: Vec<_> = in_window.map(|(_, latency)| *latency).collect();
-        latencies.sort();
+        latencies.sort_unstable();
         let rank = (latencies.len() * 99).div_ceil(100);
         latencies.get(rank.checked_sub(1)?).copied()
     }
@@ -256,12 +262,15 @@ pub fn vote<T: Eq + Clone>(replies: &[Option<T>], faulty: usize) -> Vote<T> {
     let mut backed = replies.iter().flatten().filter(is_backed);
     let Some(answer) = backed.next() else { return Vote::Undecided };
     if backed.any(|other| other != answer) {
-        // Each has an honest replica behind it: they have not agreed, or more than `faulty` lie.
+        // If no more than `faulty` lie, an honest one stands behind each, and they have not agreed.
         return Vote::Undecided;
     }
     let dissents = |reply: &Option<T>| reply.as_ref().is_some_and(|reply| reply != answer);
-    let dissenting = (0..replies.len()).filter(|replica| dissents(&replies[*replica])).collect();
-    Vote::Decided { answer: answer.clone(), dissenting }
+    let dissenting = replies.iter().enumerate().filter(|(_, reply)| dissents(reply));
+    Vote::Decided {
+        answer: answer.clone(),
+        dissenting: dissenting.map(|(replica, _)| replica).collect(),
+    }
 }
 // ANCHOR_END: vote
 
@@ -270,7 +279,7 @@ pub fn vote<T: Eq + Clone>(replies: &[Option<T>], faulty: usize) -> Vote<T> {
 
 /// Where a failure began: the unhealthy services without an unhealthy dependency, each a group of its
 /// own. Unhealthy services that depend on each other in a circle are one group, if none of
-/// them depends on an unhealthy one outside of it.
+/// them depends on an unhealthy one outside of it. One that depends on itself is a circle of one.
 ///
 /// The names of a group are in ascending order, and so are the groups, by their first name.
 ///
@@ -291,17 +300,20 @@ pub fn roots<'a>(
     let mut roots = Vec::new();
     for name in unhealthy {
         let group = failing_beneath(services, name);
+        // Every member of a root finds the whole group. It is listed once, for the first.
+        if group.first() != Some(name) {
+            continue;
+        }
         // Whatever a root depends on depends on it in turn.
-        let is_root = group.iter().all(|other| failing_beneath(services, other).contains(name));
-        // Every member finds the whole group. It is listed once, for the first.
-        if is_root && group.first() == Some(name) {
+        if group.iter().all(|other| failing_beneath(services, other).contains(name)) {
             roots.push(group.into_iter().collect());
         }
     }
     Ok(roots)
 }
 
-/// `name`, and every unhealthy service that it depends on, by way of unhealthy ones.
+/// `name`, which is unhealthy, and every unhealthy service that it depends on, by way of unhealthy
+/// ones.
 fn failing_beneath<'a>(
     services: &BTreeMap<&'a str, Service<'a>>,
     name: &'a str,

@@ -34,7 +34,7 @@ pub fn classify(symptom: Symptom) -> Class {
 
 /// Whether a request was carried out whose caller observed this.
 pub fn work_done(symptom: Symptom) -> WorkDone {
-    todo!("step 1: of three symptoms it is certain; of all others nobody knows")
+    todo!("step 1: of three symptoms it is certain, of the others nobody knows; no `_` here either")
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -83,7 +83,10 @@ impl Heartbeats {
 /// Messages that wait for their acknowledgement.
 ///
 /// Each message is either acknowledged in time or reported as overdue, and that once, however often
-/// somebody looks. In time is less than `patience` after it was sent.
+/// somebody looks. In time is less than `patience` after it was sent. Once it is either, the same id is
+/// a new message.
+///
+/// What nobody acknowledges is kept until `take_overdue` is called: call it now and then.
 #[derive(Debug, Clone)]
 pub struct Acknowledgements {
     patience: Duration,
@@ -97,29 +100,31 @@ impl Acknowledgements {
         Self { patience, waiting: BTreeMap::new() }
     }
 
-    /// Notes that message `id` was sent at `now`. While it waits, sending it again changes nothing:
-    /// its time runs from the first.
+    /// Notes that message `id` was sent at `now`. Until it is acknowledged in time or reported,
+    /// sending it again changes nothing: its time runs from the first.
     pub fn sent(&mut self, id: u64, now: Instant) {
         todo!("step 3: remember when it was sent")
     }
 
-    /// Notes an acknowledgement of message `id` that came at `now`, and says whether the message
-    /// waited for it and it came in time. One that came too late leaves the message to be reported.
+    /// Notes an acknowledgement of message `id`, and of no other, that came at `now`, and says whether
+    /// the message waited for it and it came in time. One that came too late leaves the message to be
+    /// reported.
     pub fn acknowledge(&mut self, id: u64, now: Instant) -> bool {
         todo!("step 3: a message that is acknowledged in time doesn't wait any more")
     }
 
-    /// The messages whose time was over at `now`, in ascending order. They are forgotten then.
+    /// The messages whose time was over at `now`, in ascending order of their ids. They are forgotten
+    /// then.
     pub fn take_overdue(&mut self, now: Instant) -> Vec<u64> {
         todo!("step 3: take those out that have waited for `patience` or longer")
     }
 }
 
-/// The latencies of the last `window`.
+/// The latencies of the last `window`. Of a window of zero no sample is part, not even a new one.
 #[derive(Debug, Clone)]
 pub struct Latencies {
     window: Duration,
-    /// When each was recorded, oldest first, and what it was.
+    /// When each was recorded, and what it was, in the order of the calls.
     samples: VecDeque<(Instant, Duration)>,
 }
 
@@ -130,13 +135,14 @@ impl Latencies {
     }
 
     /// Notes a latency at `now`, and lets go what has left the window: a sample leaves it when it is
-    /// `window` old.
+    /// `window` old. The `now` of a call isn't before that of an earlier one: the caller sees to it.
     pub fn record(&mut self, latency: Duration, now: Instant) {
         todo!("step 3: keep it, and drop the old ones from the front")
     }
 
     /// The 99th percentile of the samples in the window at `now`, by nearest rank: of *n* samples the
-    /// one that is number ⌈0.99 *n*⌉ from the fastest, counted from 1. `None` for no samples.
+    /// one that is number ⌈0.99 *n*⌉ from the fastest, counted from 1. `None` for no samples. `now`
+    /// isn't before that of the last `record`.
     pub fn p99(&self, now: Instant) -> Option<Duration> {
         todo!(
             "step 3: sort the latencies that are in the window at `now`, and take the one of that rank"
@@ -184,7 +190,7 @@ pub fn vote<T: Eq + Clone>(replies: &[Option<T>], faulty: usize) -> Vote<T> {
 
 /// Where a failure began: the unhealthy services without an unhealthy dependency, each a group of its
 /// own. Unhealthy services that depend on each other in a circle are one group, if none of
-/// them depends on an unhealthy one outside of it.
+/// them depends on an unhealthy one outside of it. One that depends on itself is a circle of one.
 ///
 /// The names of a group are in ascending order, and so are the groups, by their first name.
 ///

@@ -81,7 +81,7 @@ fn only_three_symptoms_say_whether_the_work_was_done() {
     assert_eq!(
         said(WorkDone::Yes),
         [Symptom::Late],
-        "a complete and valid answer says that it was done, though nobody waited for it. An answer \
+        "a complete and valid answer says that it was done, though its deadline was over. An answer \
          that is corrupted, wrong or outvoted proves nothing"
     );
 }

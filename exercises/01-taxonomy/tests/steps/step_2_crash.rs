@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use taxonomy::{HeartbeatConfig, Heartbeats, Liveness};
+use taxonomy::{ConfigError, HeartbeatConfig, Heartbeats, Liveness};
 
 use super::{at, ms, seconds};
 
@@ -64,6 +64,28 @@ fn a_silent_node_becomes_suspect_and_then_dead() {
 }
 
 #[test]
+fn the_thresholds_are_those_of_the_configuration() {
+    let every = |interval| HeartbeatConfig { interval, suspect_after: 1, dead_after: 4 };
+    let node = Heartbeats::new(every(ms(1000)), at(0)).expect("this configuration is valid");
+
+    insta::assert_snapshot!(
+        diary(&node, [999, 1000, 3999, 4000]),
+        "this one is suspect after 1 that is missed, and dead after 4: 2 and 5 are only the defaults",
+        @"
+        0.999s   0 missed  Alive
+        1.000s   1 missed  Suspect
+        3.999s   3 missed  Suspect
+        4.000s   4 missed  Dead
+        "
+    );
+    assert_eq!(
+        Heartbeats::new(every(ms(0)), at(0)).err(),
+        Some(ConfigError::Interval),
+        "and a configuration that makes no sense is refused, before it divides by zero"
+    );
+}
+
+#[test]
 fn a_heartbeat_begins_the_count_anew() {
     let mut node = watch();
 
@@ -77,6 +99,15 @@ fn a_heartbeat_begins_the_count_anew() {
              before it don't count: the node has shown that it is there"
         );
     }
+
+    let mut node = watch();
+    node.beat(at(700));
+    assert_eq!(
+        (node.missed(at(1699)), node.missed(at(1700))),
+        (0, 1),
+        "one that comes before it is due begins the count anew as well: the next is due a whole \
+         interval later"
+    );
 }
 
 #[test]
@@ -135,6 +166,19 @@ fn intervals_are_counted_in_parts_of_a_second_and_of_a_millisecond() {
         missed(Duration::from_nanos(1), ms(60_000)),
         u32::MAX,
         "more than fit into a u32 are as many as fit: nothing wraps round to a few"
+    );
+    for count in 1..=100 {
+        let whole = ms(100) * count;
+        assert_eq!(
+            (missed(ms(100), whole - Duration::from_nanos(1)), missed(ms(100), whole)),
+            (count - 1, count),
+            "{count} intervals of 100 ms: in floating point 0.3 / 0.1 is less than 3"
+        );
+    }
+    assert_eq!(
+        watch_every(Duration::MAX).liveness(at(60_000)),
+        Liveness::Alive,
+        "no interval is too long: count what is missing, for `interval * dead_after` overflows"
     );
 }
 

@@ -68,6 +68,9 @@ fn an_order_that_makes_sense_passes() {
     assert_eq!(check_meaning(&newer, ASKED), Ok(()), "somebody changed it: newer is fine");
     let empty = Order { lines: vec![], total_cents: 0, ..order() };
     assert_eq!(check_meaning(&empty, ASKED), Ok(()), "an order without lines costs nothing");
+    let first = Order { version: 0, ..order() };
+    let unseen = Asked { seen_version: 0, ..ASKED };
+    assert_eq!(check_meaning(&first, unseen), Ok(()), "who has seen none takes any version");
 }
 
 #[test]
@@ -75,20 +78,27 @@ fn an_order_that_cannot_be_true_is_refused() {
     let refused = |order: Order| check_meaning(&order, ASKED).map_err(|wrong| wrong.to_string());
 
     let other = refused(Order { id: 5, ..order() });
-    let stale = refused(Order { version: 2, ..order() });
+    let stale = [2, 1, 0].map(|version| refused(Order { version, ..order() }));
     let total = refused(Order { total_cents: 5247, ..order() });
+    let free = refused(Order { total_cents: 0, ..order() });
+    let empty = refused(Order { lines: vec![], ..order() });
 
-    let said = [other, stale, total].map(|result| match result {
+    let all = [other].into_iter().chain(stale).chain([total, free, empty]);
+    let said = all.map(|result| match result {
         Ok(()) => "accepted".to_owned(),
         Err(message) => message,
     });
     insta::assert_snapshot!(
-        said.join("\n"),
+        said.collect::<Vec<_>>().join("\n"),
         "each of these came in time, with status 200, well-formed, and with the right digest",
         @"
         asked for order 7, got 5: don't use the answer, and don't cache it
         version 2 is older than version 3, which was seen before: ask another replica
+        version 1 is older than version 3, which was seen before: ask another replica
+        version 0 is older than version 3, which was seen before: ask another replica
         the total is 5247, but the lines add up to 4997: don't charge anybody for it
+        the total is 0, but the lines add up to 4997: don't charge anybody for it
+        the total is 4997, but the lines add up to 0: don't charge anybody for it
         "
     );
 }

@@ -58,6 +58,11 @@ fn a_silent_replica_is_no_obstacle() {
         "f + 1 = 2 equal answers are enough, for one of the two is honest: who waits for 2f + 1 = 3 \
          waits for the one that is slow"
     );
+    assert_eq!(
+        vote(&replies("AA--"), 1),
+        decided('A', &[]),
+        "also when no more than these two have come: the others need not be waited for"
+    );
 }
 
 #[test]
@@ -75,13 +80,15 @@ fn too_few_equal_answers_are_undecided() {
 
 #[test]
 fn a_tie_is_undecided() {
-    for (answers, faulty) in [("AABB", 1), ("BAAB", 1), ("AAABBB-", 2), ("AAAABBB", 2)] {
+    for (answers, faulty) in
+        [("AABB", 1), ("BAAB", 1), ("AABBCC", 1), ("AAABBB-", 2), ("AAAABBB", 2)]
+    {
         assert_eq!(
             vote(&replies(answers), faulty),
             Vote::Undecided,
-            "{answers}: an honest replica stands behind each of the two answers. So they have not \
-             agreed yet, or more than {faulty} lie, and then neither is proven, not even the one with \
-             more votes or the one that came first"
+            "{answers}: if no more than {faulty} lie, an honest one stands behind each of the \
+             answers, and they have not agreed. None of them is proven, not even the one with more \
+             votes or the one that came first"
         );
     }
 }
