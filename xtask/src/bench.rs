@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a pattern costs: yours, the reference, and published crates, in a table.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -54,19 +55,40 @@ fn has_bench(workbook: &Workbook, exercise: &Path) -> bool {
     workbook.root.join(exercise).join("bench").join("Cargo.toml").is_file()
 }
 
-/// Cargo's and the bench's progress goes to standard error as it is. Criterion reports each turn on standard
-/// output, which is too much to read; so that is left out, and the table comes in a file.
+/// What criterion says of each of its turns, and has no setting to leave unsaid.
+const OF_CRITERION: [&str; 2] = ["Benchmarking ", "Gnuplot not found"];
+
+/// Criterion's standard output is left out as well, so the table comes in a file.
 fn measure(workbook: &Workbook, name: &str, args: &Args) -> Result<bool> {
     let table = workbook.scratch_dir().join(format!("bench-{name}.txt"));
     fs::create_dir_all(workbook.scratch_dir()).context("cannot make a folder for the table")?;
     let package = if name == STORM { STORMS_PACKAGE.to_owned() } else { format!("{name}-bench") };
-    let mut command = cargo::cargo(workbook);
-    command.args(["bench", "--package", &package, "--bench", name, "--", "--table"]).arg(&table);
-    command.args(args.quick.then_some("--quick")).args(args.save.then_some("--save"));
-    let status = command.stdout(Stdio::null()).status().context("cannot start cargo")?;
-    if !status.success() {
+    let bench = |flag: &str| {
+        let mut command = cargo::cargo(workbook);
+        command.args(["bench", flag, "--package", &package, "--bench", name]);
+        command.stdout(Stdio::null());
+        command
+    };
+
+    // By itself, so that cargo's progress shows as it is.
+    if !bench("--no-run").status().context("cannot start cargo")?.success() {
         return Ok(false);
     }
+    let mut command = bench("--quiet");
+    command.args(["--", "--table"]).arg(&table);
+    command.args(args.quick.then_some("--quick")).args(args.save.then_some("--save"));
+    let mut child = command.stderr(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let lines = BufReader::new(child.stderr.take().context("cannot read what the bench says")?);
+    for line in lines.lines() {
+        let line = line.context("cannot read what the bench says")?;
+        if !OF_CRITERION.iter().any(|start| line.starts_with(start)) {
+            output::err(&line);
+        }
+    }
+    if !child.wait().context("cannot wait for the bench")?.success() {
+        return Ok(false);
+    }
+
     let text = fs::read_to_string(&table)
         .with_context(|| format!("the bench of {name} left no table in {}", table.display()))?;
     output::out(&format!("\n{text}"));

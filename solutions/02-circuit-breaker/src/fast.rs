@@ -16,7 +16,7 @@
 //!
 //! A rejection by an open breaker takes no lock either: it compares the clock with an atomic deadline.
 //!
-//! What is given up: a window of more than [`MOST`](results::MOST) results doesn't fit and stays behind
+//! What is given up: a window of more than `results::MOST` results (50) doesn't fit and stays behind
 //! the lock. So do all windows after a number of recoveries that takes years: see `Lender::loan`.
 
 #![allow(

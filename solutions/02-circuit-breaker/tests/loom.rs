@@ -2,6 +2,7 @@
 //! tokio's clock is paused, for loom wants the same run each time; its threads are coroutines on one
 //! thread, so that one runtime serves them all.
 #![cfg(loom)]
+#![allow(clippy::duplicate_mod, reason = "one suite, two subjects")]
 
 #[path = "shared"]
 mod readable {

@@ -26,6 +26,9 @@ mod config;
 #[path = "../../../exercises/04-retry-budget/src/types.rs"]
 mod types;
 
+/// The same budget for those who count nanoseconds: a worked extension, not part of the exercise.
+pub mod fast;
+
 pub use config::{Config, ConfigError, Feed};
 pub use types::Exhausted;
 

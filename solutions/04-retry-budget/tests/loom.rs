@@ -1,65 +1,24 @@
-//! Every interleaving of the budget's lock, under loom: `cargo xtask check` runs this with
-//! `--cfg loom`. tokio's clock is paused, for loom wants the same run each time; its threads are
-//! coroutines on one thread, so that one runtime serves them all.
+//! Every interleaving of two callers, under loom: `cargo xtask check` runs this with `--cfg loom`.
+//! tokio's clock is paused, for loom wants the same run each time; its threads are coroutines on one
+//! thread, so that one runtime serves them all.
 #![cfg(loom)]
+#![allow(clippy::duplicate_mod, reason = "one suite, two subjects")]
 
-use loom::sync::Arc;
-use loom::thread;
-use retry_budget_solution::{Config, RetryBudget};
-use tokio::runtime::{Builder, Runtime};
+#[path = "shared"]
+mod readable {
+    use retry_budget_solution as subject;
 
-fn paused() -> Runtime {
-    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+    #[path = "loom.rs"]
+    mod both;
 }
 
-/// Each request earns a retry.
-fn budget() -> Arc<RetryBudget> {
-    let config = Config { ratio: 1.0, min_retries_per_second: 0, ..Config::default() };
-    Arc::new(RetryBudget::new(config).expect("a valid configuration"))
-}
+#[path = "shared"]
+mod fast {
+    use retry_budget_solution::fast as subject;
 
-fn withdraw(budget: Arc<RetryBudget>) -> impl FnOnce() -> usize {
-    move || usize::from(budget.try_withdraw().is_ok())
-}
+    #[path = "loom.rs"]
+    mod both;
 
-#[test]
-fn two_callers_never_spend_one_token_twice() {
-    let clock = paused();
-    loom::model(move || {
-        let _entered = clock.enter();
-        let budget = budget();
-        budget.record_request();
-        let other = thread::spawn(withdraw(budget.clone()));
-        let granted = withdraw(budget)() + other.join().unwrap();
-        assert_eq!(granted, 1, "one token, one retry");
-    });
-}
-
-#[test]
-fn a_floor_of_one_is_spent_once() {
-    let clock = paused();
-    loom::model(move || {
-        let _entered = clock.enter();
-        let config = Config { ratio: 0.0, min_retries_per_second: 1, ..Config::default() };
-        let budget = Arc::new(RetryBudget::new(config).expect("a valid configuration"));
-        let other = thread::spawn(withdraw(budget.clone()));
-        let granted = withdraw(budget)() + other.join().unwrap();
-        assert_eq!(granted, 1, "one token, one retry");
-    });
-}
-
-#[test]
-fn a_deposit_and_a_withdrawal_at_once_lose_nothing() {
-    let clock = paused();
-    loom::model(move || {
-        let _entered = clock.enter();
-        let budget = budget();
-        let other = thread::spawn({
-            let budget = budget.clone();
-            move || budget.record_request()
-        });
-        let granted = withdraw(budget.clone())();
-        other.join().unwrap();
-        assert_eq!(granted as u64 + budget.balance(), 1, "spent, or still there");
-    });
+    #[path = "loom_word.rs"]
+    mod word;
 }
