@@ -99,8 +99,12 @@ impl Deadline {
     /// Waits, before another try, say; but not if the deadline would have passed when the pause is
     /// over: who can't do anything after a pause need not wait for its end.
     ///
+    /// By tokio's ticks the pause may end one millisecond late, and so after a deadline that was closer
+    /// than that. It is `Ok` all the same: [`run`](Self::run) looks at the clock again.
+    ///
     /// # Errors
-    /// At once, [`Expired::NotStarted`], when less than `pause` is left, or just as much.
+    /// At once, [`Expired::NotStarted`], when less than `pause` is left, or just as much; so always
+    /// after the deadline, also for a pause of 0.
     pub async fn sleep(self, pause: Duration) -> Result<(), Expired> {
         todo!("step 2: only if there will be time left after the pause")
     }
@@ -129,17 +133,19 @@ impl Deadline {
 
     /// Runs `work` on a thread for blocking work, until the deadline. A thread can't be dropped: `work`
     /// has to ask its [`Checkpoint`] before each unit of work, and return when it is told to stop. It is
-    /// told so from the deadline on, and when the future that this returns is dropped; if that happens
-    /// before a thread was free, `work` is not called at all.
+    /// told so from the deadline on, and when the future that this returns is dropped; if either happens
+    /// before a thread was free, `work` is not called at all. It is dropped then, with what it holds, when
+    /// a thread is free.
     ///
-    /// The deadline's passing is returned at once; the thread may still be busy with its last unit.
+    /// The deadline's passing is returned at once; the thread may still be busy with its last unit. Of a
+    /// result and a deadline that are there at the same time, the result counts, as for [`run`](Self::run).
     ///
     /// # Errors
     /// [`Expired::NotStarted`] if the deadline had passed already, [`Expired::Cancelled`] if it passed
     /// later, whether this side noticed it first or `work` did.
     ///
     /// # Panics
-    /// When `work` does.
+    /// When `work` does, if the caller still waits. Afterwards its panic is lost with the thread.
     pub async fn run_blocking<T: Send + 'static>(
         self,
         work: impl FnOnce(&Checkpoint) -> Result<T, Stopped> + Send + 'static,
@@ -180,18 +186,23 @@ pub fn parse_grpc_timeout(value: &[u8]) -> Result<Duration, WireError> {
 }
 
 /// Writes a `grpc-timeout`, in the finest unit that has room in eight digits, and rounded down: nobody
-/// is given more time than there is. What is cut off is less than a hundred-thousandth.
+/// is given more time than there is. 0 is `0n`. Up to 99,999,999 hours, to which more is cut, what is cut
+/// off is less than a hundred-thousandth.
 pub fn format_grpc_timeout(remaining: Duration) -> String {
     todo!("step 3: the finest unit that has room in eight digits, rounded down")
 }
 
-/// Reads an `x-deadline`, a time as RFC 3339 has it, in UTC and with a `Z`. What is left of it depends
-/// on what this machine takes to be the time, which is `now`; 0 if it has passed.
+/// Reads an `x-deadline`: a time from 1970 on as RFC 3339 has it, in UTC. Behind the seconds stands `Z`,
+/// or `.`, at least one digit and `Z`, and nothing else; `T` and `Z` are capital letters. A second 60,
+/// as leap seconds have it, is read as 59, in any minute. What is left of it depends on what this machine
+/// takes to be the time, which is `now`; 0 if it has passed.
 ///
 /// # Errors
 /// When `value` is anything else.
 pub fn parse_x_deadline(value: &[u8], now: SystemTime) -> Result<Duration, WireError> {
-    todo!("step 3: humantime::parse_rfc3339, for UTC with a Z; then what is left from now on")
+    todo!(
+        "step 3: a Z, or a fraction and a Z; humantime::parse_rfc3339; then what is left from now on"
+    )
 }
 
 /// Writes an `x-deadline`, to the millisecond and rounded down. `now` is what this machine takes to be
@@ -202,11 +213,12 @@ pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
 }
 
 /// What the headers of a request say about its time. `grpc-timeout` decides, and `x-deadline` is read
-/// only where there is none: it is as good as the two clocks agree. `None` if there is neither.
+/// only where there is none: it is as good as the two clocks agree. `None` if there is neither. Of
+/// several headers of one name the first counts.
 ///
 /// # Errors
-/// When the header that decides can't be read. Nothing is made of the other one then: a caller that
-/// meant to set a deadline should learn that it has not.
+/// When the header that decides can't be read, be it as a deadline or as text. Nothing is made of the
+/// other one then: a caller that meant to set a deadline should learn that it has not.
 pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Duration>, WireError> {
     todo!("step 3: grpc-timeout if it is there, otherwise x-deadline")
 }
@@ -217,7 +229,9 @@ pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Durati
 /// Where requests come into a service, and are given their deadlines. Share it in an `Arc`.
 ///
 /// With an `Arc<Gate>` in the state of an axum router, each handler that takes a [`Deadline`] gets that
-/// of its request.
+/// of its request. A middleware that takes one gets the same: the first to ask has the request admitted,
+/// and counted, and leaves the deadline in the request's extensions for the others. The time that passes
+/// before the first asks, in a queue or the layers in front, is not counted, but in an `x-deadline`.
 #[derive(Debug)]
 pub struct Gate {
     limits: Limits,
@@ -238,10 +252,11 @@ impl Gate {
     /// `max_budget`; `default_budget` if they say nothing. `wall` is the time on the wall clock, for
     /// `x-deadline`.
     ///
-    /// A request that has expired is rejected as long as rejections stay within `max_rejected_percent`
-    /// of the requests, this one included, in the current window of [`Limits::WINDOW`]. Beyond that it is served, and has
-    /// `default_budget`. The windows follow each other without gaps from when the gate was made.
-    /// Malformed requests are not counted.
+    /// A request that has expired, so that nothing is left of its time, is rejected as long as rejections
+    /// stay within `max_rejected_percent` of the requests, this one included, in the current window of
+    /// [`Limits::WINDOW`]. Beyond that it is served, and has `default_budget`. The windows follow each
+    /// other without gaps from when the gate was made. Requests without a header are counted, malformed
+    /// ones are not.
     ///
     /// # Errors
     /// When the headers can't be read, or the request has expired and is rejected.
@@ -259,7 +274,9 @@ where
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejected> {
-        todo!("step 4: ask the gate that is in the state")
+        todo!(
+            "step 4: the deadline that the request was given before, or else that of the gate in the state"
+        )
     }
 }
 

@@ -86,7 +86,7 @@ impl Deadline {
     // ANCHOR: child
     pub fn child(self, budget: Duration, buffer: Duration) -> Self {
         let kept = self.0.checked_sub(buffer).unwrap_or_else(Instant::now);
-        // The last `min` is for an `unwrap_or_else` that comes after this deadline.
+        // The last `min` is for that `now`: it is later than a deadline that has passed.
         Self::after(budget).min(Self(kept)).min(self)
     }
     // ANCHOR_END: child
@@ -123,8 +123,12 @@ impl Deadline {
     /// Waits, before another try, say; but not if the deadline would have passed when the pause is
     /// over: who can't do anything after a pause need not wait for its end.
     ///
+    /// By tokio's ticks the pause may end one millisecond late, and so after a deadline that was closer
+    /// than that. It is `Ok` all the same: [`run`](Self::run) looks at the clock again.
+    ///
     /// # Errors
-    /// At once, [`Expired::NotStarted`], when less than `pause` is left, or just as much.
+    /// At once, [`Expired::NotStarted`], when less than `pause` is left, or just as much; so always
+    /// after the deadline, also for a pause of 0.
     pub async fn sleep(self, pause: Duration) -> Result<(), Expired> {
         if self.remaining() <= pause {
             return Err(Expired::NotStarted);
@@ -165,17 +169,19 @@ impl Deadline {
 
     /// Runs `work` on a thread for blocking work, until the deadline. A thread can't be dropped: `work`
     /// has to ask its [`Checkpoint`] before each unit of work, and return when it is told to stop. It is
-    /// told so from the deadline on, and when the future that this returns is dropped; if that happens
-    /// before a thread was free, `work` is not called at all.
+    /// told so from the deadline on, and when the future that this returns is dropped; if either happens
+    /// before a thread was free, `work` is not called at all. It is dropped then, with what it holds, when
+    /// a thread is free.
     ///
-    /// The deadline's passing is returned at once; the thread may still be busy with its last unit.
+    /// The deadline's passing is returned at once; the thread may still be busy with its last unit. Of a
+    /// result and a deadline that are there at the same time, the result counts, as for [`run`](Self::run).
     ///
     /// # Errors
     /// [`Expired::NotStarted`] if the deadline had passed already, [`Expired::Cancelled`] if it passed
     /// later, whether this side noticed it first or `work` did.
     ///
     /// # Panics
-    /// When `work` does.
+    /// When `work` does, if the caller still waits. Afterwards its panic is lost with the thread.
     // ANCHOR: blocking
     pub async fn run_blocking<T: Send + 'static>(
         self,
@@ -266,7 +272,8 @@ pub fn parse_grpc_timeout(value: &[u8]) -> Result<Duration, WireError> {
 // ANCHOR_END: parse
 
 /// Writes a `grpc-timeout`, in the finest unit that has room in eight digits, and rounded down: nobody
-/// is given more time than there is. What is cut off is less than a hundred-thousandth.
+/// is given more time than there is. 0 is `0n`. Up to 99,999,999 hours, to which more is cut, what is cut
+/// off is less than a hundred-thousandth.
 // ANCHOR: format
 pub fn format_grpc_timeout(remaining: Duration) -> String {
     let nanoseconds = remaining.as_nanos();
@@ -278,21 +285,28 @@ pub fn format_grpc_timeout(remaining: Duration) -> String {
 }
 // ANCHOR_END: format
 
-/// Reads an `x-deadline`, a time as RFC 3339 has it, in UTC and with a `Z`. What is left of it depends
-/// on what this machine takes to be the time, which is `now`; 0 if it has passed.
+/// Reads an `x-deadline`: a time from 1970 on as RFC 3339 has it, in UTC. Behind the seconds stands `Z`,
+/// or `.`, at least one digit and `Z`, and nothing else; `T` and `Z` are capital letters. A second 60,
+/// as leap seconds have it, is read as 59, in any minute. What is left of it depends on what this machine
+/// takes to be the time, which is `now`; 0 if it has passed.
 ///
 /// # Errors
 /// When `value` is anything else.
+// ANCHOR: absolute
 pub fn parse_x_deadline(value: &[u8], now: SystemTime) -> Result<Duration, WireError> {
     let malformed = || WireError::x_deadline(value);
-    let text = str::from_utf8(value).map_err(|_| malformed())?;
-    // humantime takes `+00:00` as well, and after a fraction also things like `+12:3Z`.
-    if !text.ends_with('Z') || text.contains('+') {
-        return Err(malformed());
-    }
+    let (_, zone) = value.split_at_checked("2024-01-15T10:30:00".len()).ok_or_else(malformed)?;
+    // humantime reads other things there as well: `+00:00`, `Z-02:Z`, `.1+12:3Z`.
+    let is_utc = match zone {
+        [b'Z'] => true,
+        [b'.', digits @ .., b'Z'] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let text = str::from_utf8(value).ok().filter(|_| is_utc).ok_or_else(malformed)?;
     let at = humantime::parse_rfc3339(text).map_err(|_| malformed())?;
     Ok(at.duration_since(now).unwrap_or_default())
 }
+// ANCHOR_END: absolute
 
 /// Writes an `x-deadline`, to the millisecond and rounded down. `now` is what this machine takes to be
 /// the time. Times before 1970 and after 9999, which RFC 3339 or its readers can't have, are written as
@@ -304,11 +318,12 @@ pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
 }
 
 /// What the headers of a request say about its time. `grpc-timeout` decides, and `x-deadline` is read
-/// only where there is none: it is as good as the two clocks agree. `None` if there is neither.
+/// only where there is none: it is as good as the two clocks agree. `None` if there is neither. Of
+/// several headers of one name the first counts.
 ///
 /// # Errors
-/// When the header that decides can't be read. Nothing is made of the other one then: a caller that
-/// meant to set a deadline should learn that it has not.
+/// When the header that decides can't be read, be it as a deadline or as text. Nothing is made of the
+/// other one then: a caller that meant to set a deadline should learn that it has not.
 pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Duration>, WireError> {
     if let Some(value) = headers.get(GRPC_TIMEOUT) {
         return parse_grpc_timeout(value.as_bytes()).map(Some);
@@ -322,7 +337,9 @@ pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Durati
 /// Where requests come into a service, and are given their deadlines. Share it in an `Arc`.
 ///
 /// With an `Arc<Gate>` in the state of an axum router, each handler that takes a [`Deadline`] gets that
-/// of its request.
+/// of its request. A middleware that takes one gets the same: the first to ask has the request admitted,
+/// and counted, and leaves the deadline in the request's extensions for the others. The time that passes
+/// before the first asks, in a queue or the layers in front, is not counted, but in an `x-deadline`.
 #[derive(Debug)]
 pub struct Gate {
     limits: Limits,
@@ -344,10 +361,11 @@ impl Gate {
     /// `max_budget`; `default_budget` if they say nothing. `wall` is the time on the wall clock, for
     /// `x-deadline`.
     ///
-    /// A request that has expired is rejected as long as rejections stay within `max_rejected_percent`
-    /// of the requests, this one included, in the current window of [`Limits::WINDOW`]. Beyond that it is served, and has
-    /// `default_budget`. The windows follow each other without gaps from when the gate was made.
-    /// Malformed requests are not counted.
+    /// A request that has expired, so that nothing is left of its time, is rejected as long as rejections
+    /// stay within `max_rejected_percent` of the requests, this one included, in the current window of
+    /// [`Limits::WINDOW`]. Beyond that it is served, and has `default_budget`. The windows follow each
+    /// other without gaps from when the gate was made. Requests without a header are counted, malformed
+    /// ones are not.
     ///
     /// # Errors
     /// When the headers can't be read, or the request has expired and is rejected.
@@ -373,7 +391,13 @@ where
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejected> {
-        Arc::<Gate>::from_ref(state).admit(&parts.headers, SystemTime::now())
+        // A deadline that was made for a middleware is that of the handler too.
+        if let Some(deadline) = parts.extensions.get() {
+            return Ok(*deadline);
+        }
+        let deadline = Arc::<Gate>::from_ref(state).admit(&parts.headers, SystemTime::now())?;
+        parts.extensions.insert(deadline);
+        Ok(deadline)
     }
 }
 
@@ -382,25 +406,27 @@ where
 #[derive(Debug)]
 struct Quota {
     percent: u64,
-    /// When the current window began.
-    window: Instant,
+    /// When the first window began.
+    made: Instant,
+    /// The window that is counted, 0 the first.
+    window: u128,
     requests: u64,
     rejected: u64,
 }
 
 impl Quota {
     fn new(percent: u32, now: Instant) -> Self {
-        Self { percent: percent.into(), window: now, requests: 0, rejected: 0 }
+        Self { percent: percent.into(), made: now, window: 0, requests: 0, rejected: 0 }
     }
 
     /// Counts a request, and says whether it is rejected.
     fn rejects(&mut self, expired: bool, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.window).as_nanos();
-        let into = passed % Limits::WINDOW.as_nanos();
-        if into < passed {
-            // On the grid: a window does not begin when somebody happens to look.
-            let window = now - Duration::from_nanos(u64::try_from(into).unwrap_or(u64::MAX));
-            *self = Self { percent: self.percent, window, requests: 0, rejected: 0 };
+        let passed = now.saturating_duration_since(self.made);
+        let window = passed.as_nanos() / Limits::WINDOW.as_nanos();
+        // Newer, and not another: whoever waits for the lock at the end of a window may come after the
+        // first of the next one, with a `now` from before. He is counted with the next.
+        if window > self.window {
+            *self = Self { window, requests: 0, rejected: 0, ..*self };
         }
         self.requests += 1;
         let rejects = expired && (self.rejected + 1) * 100 <= self.requests * self.percent;

@@ -36,7 +36,7 @@ impl Chain {
     /// A chain of at least one link.
     ///
     /// # Errors
-    /// When there is no link, or the first link without a try or a timeout.
+    /// When there is no link, or a link has no tries or no timeout; the first such is named.
     pub fn new(links: Vec<Link>) -> Result<Self, ChainError> {
         if links.is_empty() {
             return Err(ChainError::NoLinks);

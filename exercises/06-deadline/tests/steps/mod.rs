@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -30,6 +30,11 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const NANOSECOND: Duration = Duration::from_nanos(1);
 /// What a caller keeps for itself; that of the document that the workbook grew from.
 const BUFFER: Duration = Duration::from_millis(100);
+
+/// 2024-01-15T10:30:00Z, a time on the wall's clock.
+fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_705_314_600)
+}
 
 /// Moves the clock.
 async fn wait(time: Duration) {

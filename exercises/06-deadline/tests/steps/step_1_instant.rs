@@ -58,6 +58,11 @@ async fn a_budget_without_end_does_not_end_at_once() {
         "a sum that is too large must not become a moment that has passed"
     );
     assert_eq!(endless.remaining(), Deadline::LONGEST, "it is cut to 30 years");
+    assert_eq!(
+        Deadline::after(Deadline::LONGEST + SECOND).remaining(),
+        Deadline::LONGEST,
+        "so is a budget that a clock could hold"
+    );
     wait(Deadline::LONGEST - SECOND).await;
     assert_eq!(endless.remaining(), SECOND, "29 years later it is still there");
 }

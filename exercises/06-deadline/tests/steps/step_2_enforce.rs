@@ -90,6 +90,16 @@ async fn of_a_result_and_a_deadline_at_the_same_time_the_result_counts() {
             Ok("paid"),
             "the work is done, and its effect is there: a result that is thrown away makes the caller try again"
         );
+        let deadline = Deadline::after(SECOND);
+        let fails = async || {
+            sleep(SECOND).await;
+            Err::<(), _>("card refused")
+        };
+        assert_eq!(
+            deadline.run(fails).await,
+            Err(RunError::Work("card refused")),
+            "an error is a result as well, and says more than that the time is over"
+        );
     }
 }
 
@@ -175,4 +185,16 @@ async fn a_pause_may_end_just_before_the_deadline() {
     assert_eq!(deadline.sleep(999 * MILLISECOND).await, Ok(()), "a millisecond is left after it");
 
     assert_eq!(begun.elapsed(), 999 * MILLISECOND, "as long as it was asked for");
+    let short = Deadline::after(Duration::from_micros(1_900));
+    assert_eq!(
+        short.sleep(MILLISECOND).await,
+        Ok(()),
+        "nine tenths of a millisecond are left after it: they count, though timers tick in whole ones"
+    );
+    wait(MILLISECOND).await;
+    assert_eq!(
+        short.sleep(Duration::ZERO).await,
+        Err(Expired::NotStarted),
+        "after the deadline no pause leaves time, not even one of 0"
+    );
 }

@@ -1,19 +1,16 @@
 //! Step 3: what travels with the request.
 
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::panic::catch_unwind;
+use std::time::{Duration, UNIX_EPOCH};
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use deadline::{
     WireError, format_grpc_timeout, format_x_deadline, parse_grpc_timeout, parse_x_deadline,
     read_budget,
 };
 
-use super::{MILLISECOND, NANOSECOND, SECOND, headers};
-
-/// 2024-01-15T10:30:00Z.
-fn wall() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_705_314_600)
-}
+use super::{MILLISECOND, NANOSECOND, SECOND, headers, wall};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -159,43 +156,81 @@ fn an_absolute_deadline_is_a_time_of_day() {
     assert_eq!(left("2024-01-15T10:30:01Z"), Ok(SECOND), "a fraction is no must");
     let microsecond = Duration::from_micros(1);
     assert_eq!(left("2024-01-15T10:30:00.000001Z"), Ok(microsecond), "microseconds may be sent");
+    assert_eq!(left("2024-01-15T10:30:00.000000001Z"), Ok(NANOSECOND), "and nanoseconds");
     assert_eq!(left("1999-12-31T23:59:59Z"), Ok(Duration::ZERO), "long ago is 0 as well");
+    assert_eq!(
+        left("2024-01-15T10:30:60Z"),
+        Ok(59 * SECOND),
+        "a leap second is valid, and is read as the one before it: a second too early harms nobody"
+    );
 }
 
 #[test]
-fn no_value_and_no_clock_is_a_panic() {
-    let malformed: [&[u8]; 14] = [
+fn nothing_else_is_an_absolute_deadline() {
+    let malformed: [&[u8]; 32] = [
         b"",
         b"now",
         b"5S",
         b"1705314600",
         b"2024-01-15",
-        b"2024-01-15 10:30:00Z",
-        b"2024-01-15T10:30:00",
-        b"2024-01-15T10:30:00+02:00",
-        b"2024-01-15T10:30:00.1+12:3Z",
-        b"2024-13-15T10:30:00Z",
-        b"2024-02-30T10:30:00Z",
+        b"2024-01-15 10:31:00Z",
+        b"2024-01-15T10:31:00",
+        b"2024-01-15T10:31:00+00:00",
+        b"2024-01-15T10:31:00+02:00",
+        b"2024-01-15T10:31:00.1+00:00",
+        b"2024-01-15T10:31:00.1+12:3Z",
+        b"2024-01-15T10:31:00ZZ",
+        b"2024-01-15T10:31:00ZabcZ",
+        b"2024-01-15T10:31:00Z-02:Z",
+        b"2024-01-15T10:31:00Z+2:00Z",
+        b"2024-01-15T10:31:00.Z",
+        b"2024-01-15T10:31:00.1ZZ",
+        b"2024-01-15T10:31:00.1",
+        b"2024-01-15T10:31:00.-1Z",
+        b"2024-01-15T10:31:00,5Z",
+        b"2024-01-15t10:31:00Z",
+        b"2024-01-15T10:31:00z",
+        b"2024-13-15T10:31:00Z",
+        b"2024-02-30T10:31:00Z",
         b"2024-01-15T24:00:00Z",
-        b"2024-01-15T10:30:00Z ",
-        b"\xff024-01-15T10:30:00Z",
+        b"2024-01-15T10:31:61Z",
+        b"2024-01-15T10:31:00Z ",
+        b" 2024-01-15T10:31:00Z",
+        b"2024-01-15T10:31:00.\xff\xffZ",
+        b"\xff024-01-15T10:31:00Z",
+        b"1969-12-31T23:59:59Z",
+        // What an unset time of Go looks like.
+        b"0001-01-01T00:00:00Z",
     ];
+
     for value in malformed {
         assert_eq!(
             parse_x_deadline(value, wall()),
             Err(WireError::x_deadline(value)),
-            "`{}` is no deadline: a date and a time of that date, in UTC, with a Z",
+            "`{}` is no deadline: a date from 1970 on and a time of it, in UTC; behind the seconds a Z, or a point, \
+             digits and a Z, and nothing else",
             value.escape_ascii()
         );
     }
+}
 
-    // Clocks that are wrong, and budgets without end.
+#[test]
+fn no_value_and_no_clock_is_a_panic() {
+    let now_is_1970 = format_x_deadline(SECOND, UNIX_EPOCH);
+    assert_eq!(now_is_1970, "1970-01-01T00:00:01.000Z", "the first second that can be written");
+
+    // Clocks that are wrong, and budgets without end. The first second after 9999:
+    let after_9999 = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
     let before_1970 = UNIX_EPOCH - SECOND;
+    let write = |left, clock| {
+        catch_unwind(|| format_x_deadline(left, clock)).unwrap_or_else(|_| "a panic".to_owned())
+    };
     let writes = [
-        format_x_deadline(Duration::ZERO, before_1970),
-        format_x_deadline(2 * SECOND, before_1970),
-        format_x_deadline(Duration::MAX, wall()),
-        format_x_deadline(Duration::from_secs(253_402_300_800), UNIX_EPOCH),
+        write(Duration::ZERO, before_1970),
+        write(2 * SECOND, before_1970),
+        write(Duration::MAX, wall()),
+        write(Duration::from_secs(253_402_300_800), UNIX_EPOCH),
+        write(Duration::ZERO, after_9999),
     ];
     insta::assert_snapshot!(
         writes.join("\n"),
@@ -205,8 +240,14 @@ fn no_value_and_no_clock_is_a_panic() {
         1970-01-01T00:00:01.000Z
         9999-12-31T23:59:59.999Z
         9999-12-31T23:59:59.999Z
+        9999-12-31T23:59:59.999Z
         "
     );
+    for clock in [before_1970, after_9999] {
+        let left = parse_x_deadline(now_is_1970.as_bytes(), clock);
+        let expected = if clock < UNIX_EPOCH { 2 * SECOND } else { Duration::ZERO };
+        assert_eq!(left, Ok(expected), "{now_is_1970} is read on a clock that is wrong as well");
+    }
 }
 
 #[test]
@@ -250,6 +291,11 @@ fn the_relative_header_decides() {
         "the only one there is"
     );
     assert_eq!(
+        read(headers([("x-deadline", "2024-01-15T10:25:00Z")])),
+        Ok(Some(Duration::ZERO)),
+        "one that has passed is a deadline, and no time; it is not a header that is missing"
+    );
+    assert_eq!(
         read(headers([("grpc-timeout", "2S"), ("x-deadline", in_a_minute)])),
         Ok(Some(2 * SECOND)),
         "grpc-timeout decides"
@@ -273,5 +319,24 @@ fn the_relative_header_decides() {
         read(headers([("x-deadline", "soon")])),
         Err(WireError::x_deadline(b"soon")),
         "this one too"
+    );
+    let opaque = |name: &'static str, value: &[u8]| {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        read(HeaderMap::from_iter([(HeaderName::from_static(name), value)]))
+    };
+    assert_eq!(
+        opaque("grpc-timeout", b"\xff5S"),
+        Err(WireError::grpc_timeout(b"\xff5S")),
+        "a header of bytes that are no text is there, and can't be read"
+    );
+    assert_eq!(
+        opaque("x-deadline", b"\xffnow"),
+        Err(WireError::x_deadline(b"\xffnow")),
+        "and so is this one"
+    );
+    assert_eq!(
+        read(headers([("grpc-timeout", "2S"), ("grpc-timeout", "soon")])),
+        Ok(Some(2 * SECOND)),
+        "of two headers of one name the first counts"
     );
 }

@@ -16,32 +16,36 @@ use deadline::{
     Deadline, Expired, Limits, Rejected, RunError, WireError, format_x_deadline, parse_grpc_timeout,
 };
 
-use super::{BUFFER, MILLISECOND, SECOND, gate, get, headers, serve, strict, timeout_of, wait};
+use super::{
+    BUFFER, MILLISECOND, NANOSECOND, SECOND, gate, get, headers, serve, strict, timeout_of, wait,
+    wall,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_request_has_as_much_time_as_it_says() {
-    let (gate, wall) = (gate(strict()), SystemTime::now());
+    let gate = gate(strict());
+    let left = |name: &'static str, value: &str| {
+        gate.admit(&headers([(name, value)]), wall()).map(Deadline::remaining)
+    };
 
-    let relative = gate.admit(&headers([("grpc-timeout", "1500m")]), wall).expect("it has time");
-    let absolute = headers([("x-deadline", &format_x_deadline(2 * SECOND, wall))]);
-    let absolute = gate.admit(&absolute, wall).expect("it has time").remaining();
-
-    assert_eq!(relative.remaining(), 1_500 * MILLISECOND, "by grpc-timeout");
-    assert!(
-        2 * SECOND - MILLISECOND < absolute && absolute <= 2 * SECOND,
-        "by x-deadline, which is written to the millisecond: {absolute:?}"
+    assert_eq!(left("grpc-timeout", "1500m"), Ok(1_500 * MILLISECOND), "by grpc-timeout");
+    assert_eq!(left("grpc-timeout", "1n"), Ok(NANOSECOND), "a nanosecond is not nothing");
+    assert_eq!(
+        left("x-deadline", "2024-01-15T10:30:02Z"),
+        Ok(2 * SECOND),
+        "by x-deadline, at half past ten: the time on the wall is an argument"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_request_without_a_header_gets_the_default_from_its_own_beginning() {
-    let gate = gate(strict());
+    let gate = gate(Limits { default_budget: 4 * SECOND, ..strict() });
 
     for _ in 0..3 {
-        let deadline = gate.admit(&headers([]), SystemTime::now()).expect("it has the default");
+        let deadline = gate.admit(&headers([]), wall()).expect("it has the default");
         assert_eq!(
             deadline.remaining(),
-            5 * SECOND,
+            4 * SECOND,
             "a deadline belongs to a request: kept in the gate, or in a client, the first one's is everybody's"
         );
         wait(3 * SECOND).await;
@@ -52,10 +56,15 @@ async fn each_request_without_a_header_gets_the_default_from_its_own_beginning()
 async fn nobody_gets_more_than_the_most() {
     let gate = gate(Limits { max_budget: 10 * SECOND, ..strict() });
 
-    for (asked, given) in
-        [("9999m", 9_999 * MILLISECOND), ("10S", 10 * SECOND), ("99999999H", 10 * SECOND)]
-    {
-        let deadline = gate.admit(&headers([("grpc-timeout", asked)]), SystemTime::now());
+    for (name, asked, given) in [
+        ("grpc-timeout", "9999m", 9_999 * MILLISECOND),
+        ("grpc-timeout", "10S", 10 * SECOND),
+        ("grpc-timeout", "99999999H", 10 * SECOND),
+        ("x-deadline", "2024-01-15T10:30:09.999Z", 9_999 * MILLISECOND),
+        ("x-deadline", "2024-01-15T10:30:11Z", 10 * SECOND),
+        ("x-deadline", "9999-12-31T23:59:59Z", 10 * SECOND),
+    ] {
+        let deadline = gate.admit(&headers([(name, asked)]), wall());
         assert_eq!(
             deadline.map(Deadline::remaining),
             Ok(given),
@@ -69,8 +78,13 @@ async fn what_is_malformed_or_too_late_is_turned_away_with_the_reason() {
     let gate = gate(strict());
     let mut answers = String::new();
 
-    for value in ["soon", "0n"] {
-        let refused = gate.admit(&headers([("grpc-timeout", value)]), SystemTime::now());
+    for (name, value) in [
+        ("grpc-timeout", "soon"),
+        ("x-deadline", "soon"),
+        ("grpc-timeout", "0n"),
+        ("x-deadline", "2024-01-15T10:30:00Z"),
+    ] {
+        let refused = gate.admit(&headers([(name, value)]), wall());
         let response = refused.expect_err("no time for this one").into_response();
         let status = response.status();
         let body = to_bytes(response.into_body(), 1_000).await.unwrap();
@@ -83,6 +97,8 @@ async fn what_is_malformed_or_too_late_is_turned_away_with_the_reason() {
          and nothing is done for it",
         @"
         400 Bad Request: grpc-timeout is `soon`: send 1 to 8 digits and a unit, one of H M S m u n
+        400 Bad Request: x-deadline is `soon`: send a time in UTC as RFC 3339 has it, 2024-01-15T10:30:00.000Z
+        504 Gateway Timeout: the deadline of this request has passed: nothing was done
         504 Gateway Timeout: the deadline of this request has passed: nothing was done
         "
     );
@@ -111,6 +127,25 @@ async fn a_handler_is_given_the_deadline_of_its_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_has_one_deadline_whoever_asks_for_it() {
+    let gate = gate(strict());
+    let mut request =
+        Request::get("/").header("grpc-timeout", "2S").body(()).unwrap().into_parts().0;
+
+    let middleware = Deadline::from_request_parts(&mut request, &gate).await.expect("it has time");
+    wait(1_500 * MILLISECOND).await;
+    let handler = Deadline::from_request_parts(&mut request, &gate).await;
+
+    assert_eq!(
+        handler.map(Deadline::remaining),
+        Ok(SECOND / 2),
+        "a middleware has asked for it 1.5 s before the handler: the time begins when the request comes in, and not \
+         anew for each that asks"
+    );
+    assert_eq!(middleware.remaining(), SECOND / 2, "it is the same for both");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_says_how_much_of_its_callers_time_it_has() {
     let request = Deadline::after(2 * SECOND);
     let send = async |headers: HeaderMap| Ok::<_, Infallible>(timeout_of(&headers).to_owned());
@@ -122,6 +157,9 @@ async fn a_call_says_how_much_of_its_callers_time_it_has() {
     wait(900 * MILLISECOND).await;
     let too_late = request.carry(10 * SECOND, BUFFER, send).await;
 
+    let short = Deadline::after(Duration::from_micros(900));
+    let short = short.carry(10 * SECOND, Duration::ZERO, send).await;
+
     assert_eq!(whole.as_deref(), Ok("1900000u"), "what is left, less the buffer");
     assert_eq!(own.as_deref(), Ok("1000000u"), "the call's own budget, where that is less");
     assert_eq!(later.as_deref(), Ok("900000u"), "a second later there is a second less");
@@ -130,12 +168,20 @@ async fn a_call_says_how_much_of_its_callers_time_it_has() {
         Err(RunError::Expired(Expired::NotStarted)),
         "only the buffer is left: nothing is sent"
     );
+    assert_eq!(short.as_deref(), Ok("900000n"), "less than a millisecond is not nothing");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_callee_that_hangs_leaves_its_caller_the_buffer() {
     let request = Deadline::after(2 * SECOND);
 
+    let own = request.carry(SECOND, BUFFER, |_| pending::<Result<(), &str>>()).await;
+    assert_eq!(own, Err(RunError::Expired(Expired::Cancelled)), "nobody has answered");
+    assert_eq!(
+        request.remaining(),
+        SECOND,
+        "a call with a budget of 1 s is waited for no longer: the rest is for another try"
+    );
     let answer = request.carry(10 * SECOND, BUFFER, |_| pending::<Result<(), &str>>()).await;
 
     assert_eq!(answer, Err(RunError::Expired(Expired::Cancelled)), "nobody has answered");

@@ -107,6 +107,13 @@ fn the_first_rule_that_is_broken_is_named() {
         "longer than these, but nothing is left for the rest"
     );
     assert_eq!(rule(11 * SECOND), None, "longer than all of it");
+    let once = Link { backoff: SECOND, ..Link::new("database", 2 * SECOND) };
+    let violations = audit(pair(3 * SECOND, once));
+    assert_eq!(
+        violations.first().map(|violation| violation.rule),
+        Some(Rule::Retries),
+        "a pause counts also where one try is all, for a first try that is held back, say"
+    );
     let violations = audit(pair(SECOND, inner.clone()));
     assert_eq!(
         violations[0].needs,
