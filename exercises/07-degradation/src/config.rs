@@ -9,7 +9,7 @@ use crate::Level;
 pub struct Limit {
     /// So many unhealthy dependencies, and no more.
     pub unhealthy: usize,
-    /// A mean error rate below this; above 0 and at most 1, to the nearest billionth.
+    /// A mean error rate below this; from a billionth to 1, rounded to the nearest billionth.
     pub error_rate: f64,
     /// A mean p99 below this; `None` for any.
     pub p99: Option<Duration>,
@@ -27,7 +27,7 @@ pub const LIMITS: [Limit; 3] = [
 /// From this error rate on a dependency is unhealthy, whatever its health check says.
 pub const UNHEALTHY_FROM: f64 = 0.5;
 
-/// So many calls of one dependency are remembered at most; of more, the newest.
+/// So many calls of one dependency count at most; of more, the newest.
 pub const MOST_CALLS: usize = 1_000;
 
 /// When the level changes.
@@ -55,8 +55,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let mut before: Option<&Limit> = None;
         for (level, limit) in Level::ALL.into_iter().zip(&self.limits) {
-            // NaN is in no range.
-            if !(limit.error_rate > 0.0 && limit.error_rate <= 1.0) {
+            // NaN is in no range. Less than a billionth may be rounded to 0, which nothing is below.
+            if !(1e-9..=1.0).contains(&limit.error_rate) {
                 return Err(ConfigError::ErrorRate { level, value: limit.error_rate });
             }
             if limit.p99 == Some(Duration::ZERO) {
@@ -103,7 +103,7 @@ impl Default for Config {
 /// What a fallback may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FallbackConfig {
-    /// So many reads of the cache at once; who comes then doesn't wait, but goes on without the cache.
+    /// So many reads of the cache at once. A request that finds no place goes on without the cache.
     /// 1 to [`FallbackConfig::MOST`].
     pub limit: usize,
     /// How long one read of the cache may take. Above zero, at most a day.
@@ -150,7 +150,7 @@ impl Default for FallbackConfig {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// An error rate that nothing is below, or everything, or NaN.
-    #[error("the error_rate of {level} is {value}: set it above 0 and at most 1")]
+    #[error("the error_rate of {level} is {value}: set it from 0.000000001 to 1")]
     ErrorRate {
         /// The level.
         level: Level,

@@ -7,7 +7,7 @@ use crate::Level;
 pub enum Mode {
     /// As it was meant: its dependency is called.
     Full,
-    /// A simpler form: its dependency is left alone.
+    /// A lesser answer: its dependency is left alone.
     Reduced,
     /// Not there.
     Off,
@@ -20,7 +20,7 @@ pub struct Feature {
     pub name: &'static str,
     /// The modes at [`Level::ALL`], in that order.
     pub modes: [Mode; 4],
-    /// What the user is told when an answer isn't fresh.
+    /// What the user is told when an answer isn't fresh, or there is none.
     pub notice: &'static str,
 }
 

@@ -46,9 +46,11 @@ const ONE: f64 = 1e9;
 
 /// The level that this health calls for: the first of [`Level::ALL`] whose limit puts up with it.
 ///
-/// Without dependencies there is nothing that can fail: normal. Where two signals of a dependency
-/// contradict each other, the worse one counts. An error rate outside 0 to 1, NaN included, is a
-/// broken meter, and counts as 1.
+/// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more: where
+/// the two contradict each other, the worse one counts. Its error rate is what it is, healthy or not;
+/// outside 0 to 1, NaN included, it is that of a broken meter, and counts as 1. Rates are rounded to the
+/// nearest billionth, and are exact from there on. Without dependencies there is nothing that can
+/// fail: normal.
 // ANCHOR: assess
 pub fn assess(health: &[DependencyHealth], limits: &[Limit; 3]) -> Level {
     if health.is_empty() {
@@ -100,7 +102,7 @@ impl Features {
     ///
     /// # Errors
     /// When two rows have one name, or a feature is better at a level than at the level before. The
-    /// first row, from the top, that is wrong.
+    /// first row, from the top, that is wrong; if it is wrong in both ways, [`TableError::Twice`].
     // ANCHOR: features
     pub fn new(rows: &[Feature]) -> Result<Self, TableError> {
         for (index, row) in rows.iter().enumerate() {
@@ -131,17 +133,18 @@ impl Features {
     }
     // ANCHOR_END: features
 
-    /// What to tell the user of an answer of this feature: nothing, if it is fresh.
+    /// What to tell the user of an answer of this feature, or of there being none (`None`): nothing, if it
+    /// is fresh.
     ///
     /// # Errors
     /// When there is no such feature.
     pub fn notice(
         &self,
         name: &str,
-        source: Source,
+        source: Option<Source>,
     ) -> Result<Option<&'static str>, UnknownFeature> {
         let notice = self.row(name)?.notice;
-        Ok((source != Source::Fresh).then_some(notice))
+        Ok((source != Some(Source::Fresh)).then_some(notice))
     }
 }
 
@@ -152,7 +155,8 @@ impl Features {
 ///
 /// Down: at the first look that is worse, all the way. Up: one step, at the first look at which every
 /// look of the last `dwell` was better than the level. So there is no step up within a dwell of any
-/// other change, and whoever flaps faster than that causes one change in all.
+/// other change; and looks that alternate between normal and one worse level faster than the dwell
+/// cause one change in all.
 // ANCHOR: steady
 #[derive(Debug, Clone)]
 pub struct Steady {
@@ -166,7 +170,7 @@ pub struct Steady {
 }
 
 impl Steady {
-    /// Begins at [`Level::Normal`].
+    /// Begins at [`Level::Normal`]. `now` is the first time seen.
     pub fn new(dwell: Duration, now: Instant) -> Self {
         Self { dwell, level: Level::Normal, better_since: None, newest: now, changes: 0 }
     }
@@ -178,7 +182,8 @@ impl Steady {
 
     /// Takes a look, and says how the level changed, if it did.
     ///
-    /// A `now` before an earlier one counts as that earlier one.
+    /// A `now` before the newest time seen counts as that: the time of each look is seen, whatever
+    /// comes of the look.
     pub fn observe(&mut self, assessed: Level, now: Instant) -> Option<Change> {
         // Two threads may read the clock in one order and come here in the other.
         self.newest = self.newest.max(now);
@@ -230,9 +235,11 @@ impl Fallback {
     /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
     /// - [`Mode::Off`]: nothing is called.
     ///
-    /// `fresh` brings its own timeout. `cached` is not begun before it is needed.
+    /// `fresh` brings its own timeout. `cached` is not begun before it is needed, and before that the
+    /// future of `fresh` is dropped: what it held (a connection, a place at a bulkhead) is free.
     ///
-    /// Cancellation: dropping the future drops what is running, and gives the place at the cache back.
+    /// Cancellation: dropping the future drops what is running, and gives the place at the cache back. So
+    /// does a panic of `cached`.
     ///
     /// # Errors
     /// A permanent fault, at once. Otherwise, when there is nothing to fall back on, the reason why a
@@ -249,7 +256,7 @@ impl Fallback {
         F: Future<Output = Result<T, Fault<E>>>,
         C: Future<Output = Option<Cached<T>>>,
     {
-        let why = match mode {
+        let reason = match mode {
             Mode::Off => return Err(Unavailable::Off),
             Mode::Reduced => Unavailable::Reduced,
             Mode::Full => match fresh().await {
@@ -261,7 +268,7 @@ impl Fallback {
         if let Some(Cached { value, age }) = self.read(cached).await {
             return Ok(Sourced { value, source: Source::Cached { age } });
         }
-        fixed.map(|value| Sourced { value, source: Source::Static }).ok_or(why)
+        fixed.map(|value| Sourced { value, source: Source::Static }).ok_or(reason)
     }
 
     async fn read<T, C>(&self, cached: impl FnOnce() -> C) -> Option<Cached<T>>
@@ -371,7 +378,7 @@ struct Core {
     /// By name, so that it is always the same order.
     windows: BTreeMap<String, Window>,
     steady: Steady,
-    /// The newest time seen.
+    /// The newest time seen. `Steady` keeps its own, for it is a part by itself and hears of looks only.
     newest: Instant,
 }
 
@@ -477,6 +484,9 @@ impl Degradation {
     /// Notes a call that has just ended, and how long it took. A permanent fault (404) is a success
     /// here: the dependency has answered. The level stays until somebody evaluates.
     ///
+    /// A call whose future is dropped has no end, and isn't noted: record your own timeout as a failure,
+    /// or a dependency that hangs looks like one that nobody calls.
+    ///
     /// # Errors
     /// When there is no such dependency.
     pub fn record(
@@ -489,7 +499,10 @@ impl Degradation {
     }
 
     /// What the calls of the last [`Config::window`] say of a dependency. A call counts until it is
-    /// exactly so old. Fewer calls than [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    /// exactly so old, or until [`MOST_CALLS`] newer ones have come. Fewer calls than
+    /// [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    ///
+    /// `healthy` is whether the error rate is below [`UNHEALTHY_FROM`]: there is no health check here.
     ///
     /// # Errors
     /// When there is no such dependency.
@@ -498,7 +511,8 @@ impl Degradation {
     }
 
     /// Looks at all dependencies, changes the level if it is time, and returns it. Call it from a
-    /// timer, once a second, say: the time between two calls is how late a change may come.
+    /// timer, once a second, say: the time between two calls is how late a change may come. It looks
+    /// through at most [`MOST_CALLS`] calls of each dependency with the lock held, and `record` waits for it.
     // ANCHOR: evaluate
     pub fn evaluate(&self) -> Level {
         let (change, level) = self.with_core(|core| (core.evaluate(), core.steady.level()));

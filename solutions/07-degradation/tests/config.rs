@@ -25,11 +25,16 @@ fn the_defaults_are_valid() {
 
 #[test]
 fn an_error_rate_must_be_reachable() {
-    for value in [0.0, -0.1, 1.1, f64::NAN, f64::INFINITY] {
+    for value in [0.0, 1e-10, -0.1, 1.1, f64::NAN, f64::INFINITY] {
         assert_eq!(
             refused(limit(Level::Degraded, |limit| limit.error_rate = value)),
-            format!("the error_rate of degraded is {value}: set it above 0 and at most 1")
+            format!("the error_rate of degraded is {value}: set it from 0.000000001 to 1")
         );
+    }
+    for value in [1e-9, 1.0] {
+        let limits = LIMITS.map(|limit| Limit { error_rate: value, ..limit });
+        let config = Config { limits, ..Config::default() };
+        assert_eq!(config.validate(), Ok(()), "{value}");
     }
 }
 

@@ -41,9 +41,11 @@ pub use types::{
 
 /// The level that this health calls for: the first of [`Level::ALL`] whose limit puts up with it.
 ///
-/// Without dependencies there is nothing that can fail: normal. Where two signals of a dependency
-/// contradict each other, the worse one counts. An error rate outside 0 to 1, NaN included, is a
-/// broken meter, and counts as 1.
+/// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more: where
+/// the two contradict each other, the worse one counts. Its error rate is what it is, healthy or not;
+/// outside 0 to 1, NaN included, it is that of a broken meter, and counts as 1. Rates are rounded to the
+/// nearest billionth, and are exact from there on. Without dependencies there is nothing that can
+/// fail: normal.
 pub fn assess(health: &[DependencyHealth], limits: &[Limit; 3]) -> Level {
     todo!(
         "step 1: find the first level whose limit puts up with all three: unhealthy, error_rate, p99"
@@ -64,7 +66,7 @@ impl Features {
     ///
     /// # Errors
     /// When two rows have one name, or a feature is better at a level than at the level before. The
-    /// first row, from the top, that is wrong.
+    /// first row, from the top, that is wrong; if it is wrong in both ways, [`TableError::Twice`].
     pub fn new(rows: &[Feature]) -> Result<Self, TableError> {
         todo!("step 2: check each row, from the top, and keep them")
     }
@@ -77,16 +79,17 @@ impl Features {
         todo!("step 2: look it up; a name that no row has is an error")
     }
 
-    /// What to tell the user of an answer of this feature: nothing, if it is fresh.
+    /// What to tell the user of an answer of this feature, or of there being none (`None`): nothing, if it
+    /// is fresh.
     ///
     /// # Errors
     /// When there is no such feature.
     pub fn notice(
         &self,
         name: &str,
-        source: Source,
+        source: Option<Source>,
     ) -> Result<Option<&'static str>, UnknownFeature> {
-        todo!("step 5: the row's notice, unless the source is fresh")
+        todo!("step 5: the row's notice, unless there is an answer and it is fresh")
     }
 }
 
@@ -97,14 +100,15 @@ impl Features {
 ///
 /// Down: at the first look that is worse, all the way. Up: one step, at the first look at which every
 /// look of the last `dwell` was better than the level. So there is no step up within a dwell of any
-/// other change, and whoever flaps faster than that causes one change in all.
+/// other change; and looks that alternate between normal and one worse level faster than the dwell
+/// cause one change in all.
 #[derive(Debug, Clone)]
 pub struct Steady {
     // step 3: the level, since when it has been better, and how many changes there were
 }
 
 impl Steady {
-    /// Begins at [`Level::Normal`].
+    /// Begins at [`Level::Normal`]. `now` is the first time seen.
     pub fn new(dwell: Duration, now: Instant) -> Self {
         todo!("step 3: begin at normal, with no change yet")
     }
@@ -116,7 +120,8 @@ impl Steady {
 
     /// Takes a look, and says how the level changed, if it did.
     ///
-    /// A `now` before an earlier one counts as that earlier one.
+    /// A `now` before the newest time seen counts as that: the time of each look is seen, whatever
+    /// comes of the look.
     pub fn observe(&mut self, assessed: Level, now: Instant) -> Option<Change> {
         todo!(
             "step 3: worse: go there. As bad: the dwell is off. Better: for a dwell? Then a step up"
@@ -150,9 +155,11 @@ impl Fallback {
     /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
     /// - [`Mode::Off`]: nothing is called.
     ///
-    /// `fresh` brings its own timeout. `cached` is not begun before it is needed.
+    /// `fresh` brings its own timeout. `cached` is not begun before it is needed, and before that the
+    /// future of `fresh` is dropped: what it held (a connection, a place at a bulkhead) is free.
     ///
-    /// Cancellation: dropping the future drops what is running, and gives the place at the cache back.
+    /// Cancellation: dropping the future drops what is running, and gives the place at the cache back. So
+    /// does a panic of `cached`.
     ///
     /// # Errors
     /// A permanent fault, at once. Otherwise, when there is nothing to fall back on, the reason why a
@@ -213,7 +220,7 @@ impl Source {
 /// The last calls of one dependency, the oldest first.
 #[derive(Debug, Default)]
 struct Window {
-    // step 6: for each call when it ended, whether it succeeded, and how long it took
+    // step 6: for each call when it ended, whether it succeeded, and how long it took; MOST_CALLS at most
 }
 
 struct Core {
@@ -263,6 +270,9 @@ impl Degradation {
     /// Notes a call that has just ended, and how long it took. A permanent fault (404) is a success
     /// here: the dependency has answered. The level stays until somebody evaluates.
     ///
+    /// A call whose future is dropped has no end, and isn't noted: record your own timeout as a failure,
+    /// or a dependency that hangs looks like one that nobody calls.
+    ///
     /// # Errors
     /// When there is no such dependency.
     pub fn record(
@@ -275,7 +285,10 @@ impl Degradation {
     }
 
     /// What the calls of the last [`Config::window`] say of a dependency. A call counts until it is
-    /// exactly so old. Fewer calls than [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    /// exactly so old, or until [`MOST_CALLS`] newer ones have come. Fewer calls than
+    /// [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    ///
+    /// `healthy` is whether the error rate is below [`UNHEALTHY_FROM`]: there is no health check here.
     ///
     /// # Errors
     /// When there is no such dependency.
@@ -286,7 +299,8 @@ impl Degradation {
     }
 
     /// Looks at all dependencies, changes the level if it is time, and returns it. Call it from a
-    /// timer, once a second, say: the time between two calls is how late a change may come.
+    /// timer, once a second, say: the time between two calls is how late a change may come. It looks
+    /// through at most [`MOST_CALLS`] calls of each dependency with the lock held, and `record` waits for it.
     pub fn evaluate(&self) -> Level {
         todo!(
             "step 6: assess all windows, let Steady observe it, and tell the listeners of a change"

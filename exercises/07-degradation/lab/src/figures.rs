@@ -1,5 +1,6 @@
 //! The figure, the table and the numbers of the chapter, with the reference.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,9 +13,11 @@ use crate::page::Policy;
 use crate::reference::shop::LANE;
 
 pub fn write(directory: &Path, dwell: Duration, seed: u64) -> anyhow::Result<()> {
-    for (storm, name) in
-        [(Storm::Apart, "degradation-outage"), (Storm::Together, "degradation-together")]
-    {
+    for (storm, name) in [
+        (Storm::Apart, "degradation-outage"),
+        (Storm::Together, "degradation-together"),
+        (Storm::Flapping, "degradation-flapping"),
+    ] {
         let mut reports = Vec::new();
         for policy in [Policy::Naive, Policy::Fallback, Policy::Levels] {
             reports.push(outage::run(storm, policy, dwell, seed)?);
@@ -27,7 +30,33 @@ pub fn write(directory: &Path, dwell: Duration, seed: u64) -> anyhow::Result<()>
             write_figure(directory, &format!("{name}.svg"), &chart(&reports, dwell, seed))?;
         }
     }
+    write_figure(directory, "degradation-dwell.md", &dwells(seed)?)?;
     Ok(())
+}
+
+/// What the dwell does, in each storm.
+fn dwells(seed: u64) -> anyhow::Result<String> {
+    let mut table = "\
+        | dwell, s | storm | fresh parts of a page, of 6 | pages with a fresh product, % | calls reaching what fails | \
+        full again after, s | changes of the level |\n|---:|---|---:|---:|---:|---:|---:|\n"
+        .to_owned();
+    let storms =
+        [(Storm::Apart, "apart"), (Storm::Together, "together"), (Storm::Flapping, "flapping")];
+    for (storm, name) in storms {
+        for dwell in [0, 10, 30] {
+            let report = outage::run(storm, Policy::Levels, Duration::from_secs(dwell), seed)?;
+            writeln!(
+                table,
+                "| {dwell} | {name} | {:.1} | {} | {} | {} | {} |",
+                outage::each_page(storm, &report, "fresh parts"),
+                outage::products(storm, &report),
+                thousands(outage::reached(storm, &report)),
+                outage::recovery(storm, &report),
+                outage::changes(&report),
+            )?;
+        }
+    }
+    Ok(table)
 }
 
 /// The numbers for the chapter's sentences.

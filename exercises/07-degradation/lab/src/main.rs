@@ -1,4 +1,4 @@
-//! The lab of graceful degradation: a shop's product page through two storms, without a fallback,
+//! The lab of graceful degradation: a shop's product page through three storms, without a fallback,
 //! with fallbacks, and with fallbacks and levels. In virtual time.
 
 #![expect(clippy::duplicate_mod, reason = "shop.rs is compiled against two patterns")]
@@ -30,7 +30,7 @@ use storm::lab::Options;
 use outage::Storm;
 use page::Policy;
 
-/// A product page through two storms: without fallbacks, with them, and with levels as well
+/// A product page through three storms: without fallbacks, with them, and with levels as well
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
@@ -46,7 +46,7 @@ fn main() -> anyhow::Result<()> {
     if let Some(directory) = figures {
         return figures::write(&directory, dwell, seed);
     }
-    for storm in [Storm::Apart, Storm::Together] {
+    for storm in [Storm::Apart, Storm::Together, Storm::Flapping] {
         println!("{}\n", outage::parameters(storm, dwell, seed));
         let (mut reports, mut missing) = (Vec::new(), Vec::new());
         for policy in [Policy::Naive, Policy::Fallback, Policy::Yours, Policy::Levels] {

@@ -1,5 +1,5 @@
-//! Two storms for a product page: three dependencies that fail each by itself, and a database under
-//! five parts that gets slow.
+//! Three storms for a product page: three dependencies that fail each by itself, a database under five
+//! parts that gets slow, and one that fails for a moment again and again.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use storm::{
 };
 
 use crate::page::{Backends, GAUGES, PARTS, PATIENCE, PROBES, Page, Policy, Tally, naive};
+use crate::reference::shop::LANE;
 use crate::{reference, yours};
 
 pub const LENGTH: Duration = Duration::from_secs(180);
@@ -20,6 +21,8 @@ pub const OUTAGES: [(&str, OutageKind, Range<Duration>); 3] = [
     ("inventory", OutageKind::Error, seconds(60, 100)),
 ];
 const DATABASE: &str = "database";
+/// How long a flapping database fails, and from one failure to the next.
+const FLAP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
 /// The database takes so many times as long.
 const SLOWER: f64 = 5.0;
 
@@ -28,8 +31,10 @@ const SLOWER: f64 = 5.0;
 pub enum Storm {
     /// Three dependencies, each by itself.
     Apart,
-    /// The database that is under all parts but the recommendations.
+    /// The database that is under all parts but the recommendations gets slow.
     Together,
+    /// The same database answers with errors for a moment, again and again.
+    Flapping,
 }
 
 impl Storm {
@@ -38,6 +43,7 @@ impl Storm {
         match self {
             Self::Apart => seconds(30, 100),
             Self::Together => seconds(30, 90),
+            Self::Flapping => seconds(30, 150),
         }
     }
 
@@ -45,18 +51,29 @@ impl Storm {
     fn fails(self) -> &'static [&'static str] {
         match self {
             Self::Apart => &["recommendations", "search", "inventory"],
-            Self::Together => &[DATABASE],
+            Self::Together | Self::Flapping => &[DATABASE],
         }
+    }
+
+    /// What the database goes through.
+    fn database(self) -> Vec<Outage> {
+        let Range { start, end } = self.outage();
+        if self == Self::Together {
+            return vec![Outage { from: start, to: end, kind: OutageKind::Slow(SLOWER) }];
+        }
+        let begins = (0..).map(|round| start + FLAP.1 * round).take_while(|from| *from < end);
+        begins.map(|from| Outage { from, to: from + FLAP.0, kind: OutageKind::Error }).collect()
     }
 
     fn parts(self, scene: &Scene) -> [Dependency; 6] {
         if self == Self::Apart {
             return PARTS.map(|part| scene.dependency(part, &model(part)));
         }
-        let outage = self.outage();
-        let slow = Outage { from: outage.start, to: outage.end, kind: OutageKind::Slow(SLOWER) };
-        let model = Model::new(DATABASE_SERVERS, SERVICE).and_then(|model| model.with_outage(slow));
-        let database = scene.dependency(DATABASE, &model.expect("the constants make sense"));
+        let mut model = Model::new(DATABASE_SERVERS, SERVICE).expect("the constants make sense");
+        for outage in self.database() {
+            model = model.with_outage(outage).expect("the constants make sense");
+        }
+        let database = scene.dependency(DATABASE, &model);
         let recommendations = scene.dependency("recommendations", &self::model(""));
         PARTS.map(|part| match part {
             "recommendations" => recommendations.clone(),
@@ -143,6 +160,14 @@ pub fn table<'a>(storm: Storm, reports: impl IntoIterator<Item = &'a Report>) ->
         })
         .counts("in the outage: calls reaching what fails", |report| reached(storm, report))
         .row("all pages full again after it, s", |report| recovery(storm, report))
+        .counts("changes of the level", changes)
+}
+
+/// How often the level changed.
+pub fn changes(report: &Report) -> u64 {
+    let levels = report.marks().iter().filter(|mark| mark.lane == LANE).count();
+    // The first mark is where it began.
+    levels.saturating_sub(1) as u64
 }
 
 /// What a gauge counted in all.
@@ -225,6 +250,13 @@ pub fn parameters(storm: Storm, dwell: Duration, seed: u64) -> String {
         Storm::Together => format!(
             "All parts but the recommendations are behind one database, which takes {SLOWER} times as long \
              {}",
+            from_to(&storm.outage())
+        ),
+        Storm::Flapping => format!(
+            "All parts but the recommendations are behind one database, which answers with errors for {} s \
+             every {} s {}",
+            FLAP.0.as_secs(),
+            FLAP.1.as_secs(),
             from_to(&storm.outage())
         ),
     };

@@ -1,11 +1,12 @@
 //! Step 1: from the health of the dependencies to a level.
 
 use std::fmt::Write as _;
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use degradation::{DependencyHealth, LIMITS, Level, Limit, assess};
 
-use super::MILLISECOND;
+use super::{MILLISECOND, NANOSECOND};
 
 const WELL: DependencyHealth =
     DependencyHealth { healthy: true, error_rate: 0.0, p99: Duration::from_millis(20) };
@@ -89,12 +90,28 @@ fn ten_times_one_per_cent_is_not_below_one_per_cent() {
     for (count, rate) in [(10, 0.01), (10, 0.05), (7, 0.2)] {
         levels.push(assess(&error_rates(&vec![rate; count]), &LIMITS));
     }
+    let mut a_billionth_less = error_rates(&[0.01; 10]);
+    a_billionth_less[9].error_rate = 0.009_999_999;
+    let below = assess(&a_billionth_less, &LIMITS);
+    let rounded = assess(&error_rates(&[0.0157, 0.0043]), &LIMITS);
 
     assert_eq!(
         levels,
         [Level::Degraded, Level::Minimal, Level::Emergency],
         "each mean is exactly at its limit. A sum of floats isn't: ten times 0.01 comes to \
          0.09999999999999999; whole billionths add up exactly"
+    );
+    assert_eq!(
+        below,
+        Level::Normal,
+        "nine times 0.01 and once a billionth less: the sum is below ten limits. Each rate counts to the \
+         billionth, and the mean is not rounded"
+    );
+    assert_eq!(
+        rounded,
+        Level::Degraded,
+        "0.0157 and 0.0043 have a mean of 0.01. 0.0157 × 1e9 is a float a little below 15,700,000: round to \
+         the nearest billionth, don't cut off"
     );
 }
 
@@ -107,6 +124,7 @@ fn a_long_wait_is_degraded_and_no_worse() {
         [99 * MILLISECOND, 100 * MILLISECOND],
         [100 * MILLISECOND - quarter, 100 * MILLISECOND],
         [100 * MILLISECOND - quarter, 100 * MILLISECOND + quarter],
+        [150 * MILLISECOND, Duration::ZERO],
         [30 * MILLISECOND, 30_000 * MILLISECOND],
         [Duration::MAX, Duration::MAX],
     ] {
@@ -115,12 +133,13 @@ fn a_long_wait_is_degraded_and_no_worse() {
 
     insta::assert_snapshot!(
         table,
-        "normal needs a mean p99 below 100 ms, in which a quarter of a millisecond counts too; the other \
-         levels don't ask. And two long times have a sum that no Duration holds",
+        "normal needs a mean p99 below 100 ms, in which a quarter of a millisecond counts too, and a \
+         dependency with a p99 of 0 as any other; the other levels don't ask. And two long times have a sum that no Duration holds",
         @"
         [99ms, 100ms]: normal
         [99.75ms, 100ms]: normal
         [99.75ms, 100.25ms]: degraded
+        [150ms, 0ns]: normal
         [30ms, 30s]: degraded
         [18446744073709551615.999999999s, 18446744073709551615.999999999s]: degraded
         "
@@ -209,5 +228,20 @@ fn the_limits_are_those_that_are_given() {
         levels,
         [Level::Degraded, Level::Minimal, Level::Emergency],
         "LIMITS is a default; any level may have a limit for the p99"
+    );
+
+    let at = Duration::from_nanos(250_001);
+    let limits = [Limit { p99: Some(at), ..narrow }; 3];
+    assert_eq!(
+        [at - NANOSECOND, at].map(|p99| assess(&p99s(&[p99]), &limits)),
+        [Level::Normal, Level::Emergency],
+        "250,000 ns are below a limit of 250,001 ns, and 250,001 ns aren't: a p99 counts to the nanosecond"
+    );
+    let limits = [Limit { p99: Some(Duration::MAX), ..narrow }; 3];
+    assert_eq!(
+        catch_unwind(|| assess(&[WELL; 3], &limits)).ok(),
+        Some(Level::Normal),
+        "three times the greatest limit is more than a Duration holds, which panics; it is not more than a \
+         u128 of nanoseconds holds"
     );
 }

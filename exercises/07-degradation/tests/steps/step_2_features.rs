@@ -93,6 +93,7 @@ fn no_feature_comes_back_as_things_get_worse() {
         [Full, Off, Reduced, Off],
         [Full, Full, Off, Full],
         [Off, Off, Off, Reduced],
+        [Off, Reduced, Reduced, Full],
         [Full, Reduced, Off, Off],
     ] {
         refused.push(Features::new(&[row("search", modes)]).map(|_| ()));
@@ -106,9 +107,10 @@ fn no_feature_comes_back_as_things_get_worse() {
             improves(Level::Minimal),
             improves(Level::Emergency),
             improves(Level::Emergency),
+            improves(Level::Degraded),
             Ok(())
         ],
-        "a level is reached because there is less to spend: no feature may cost more there"
+        "the first level that is better than the one before is named. A level is reached because there is less to spend: no feature may cost more there"
     );
 }
 
@@ -121,13 +123,15 @@ fn the_first_wrong_row_is_named() {
         [
             Features::new(&[good, wrong, good]).map(|_| ()),
             Features::new(&[good, good, wrong]).map(|_| ()),
+            Features::new(&[good, Feature { name: "search", ..wrong }]).map(|_| ()),
             Features::new(&[]).map(|_| ())
         ],
         [
             Err(TableError::Improves { name: "pricing", worse: Level::Degraded }),
             Err(TableError::Twice("search")),
+            Err(TableError::Twice("search")),
             Ok(())
         ],
-        "row by row, from the top; a table without a row has nothing wrong"
+        "row by row, from the top; a row that is wrong in both ways has its name twice; a table without a row has nothing wrong"
     );
 }

@@ -81,6 +81,23 @@ fn it_goes_up_one_step_a_dwell() {
         100.000s  degraded → normal (change 4)
         "
     );
+
+    let mut sparse = Diary::new();
+    sparse.look(Duration::ZERO, Emergency);
+    for second in [1, 100, 101, 129, 130] {
+        sparse.look(second * SECOND, Normal);
+    }
+
+    insta::assert_snapshot!(
+        sparse.text,
+        "nobody looked from 1 s to 100 s, and that look is one step, however many dwells it comes after. \
+         The next dwell begins with the step, at 100 s, and not when the last one was over, at 31 s",
+        @"
+        0.000s    normal → emergency (change 1)
+        100.000s  emergency → minimal (change 2)
+        130.000s  minimal → degraded (change 3)
+        "
+    );
 }
 
 #[test]
@@ -220,5 +237,24 @@ fn an_older_reading_of_the_clock_saves_no_time() {
         130.000s  degraded → normal (change 2)
         130.000s  normal → minimal (change 3)
         "
+    );
+}
+
+#[test]
+fn the_time_of_each_look_is_seen() {
+    let begun = Instant::now();
+    let at = |second: u32| begun + second * SECOND;
+    let mut steady = Steady::new(DWELL, at(50));
+
+    let down = steady.observe(Degraded, at(10)).map(|change| change.at.duration_since(begun));
+    steady.observe(Degraded, at(100));
+    let looks = [60, 129, 130].map(|second| steady.observe(Normal, at(second)).is_some());
+
+    assert_eq!(down, Some(50 * SECOND), "the first time seen is that of new: 10 s is before it");
+    assert_eq!(
+        looks,
+        [false, false, true],
+        "nothing came of the look of 100 s, for it was as bad as the level; but its time was seen, and the \
+         better look of 60 s came after it. So the dwell begins at 100 s"
     );
 }

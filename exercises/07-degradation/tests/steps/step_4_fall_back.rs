@@ -2,6 +2,10 @@
 
 use std::cell::Cell;
 use std::future::{Ready, pending, ready};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use degradation::{Cached, Fallback, FallbackConfig, Fault, Mode, Source, Sourced, Unavailable};
@@ -11,10 +15,15 @@ use super::{MILLISECOND, NANOSECOND, SECOND};
 
 type Answer = Result<Sourced<&'static str>, Unavailable<&'static str>>;
 
-const TIMEOUT: Duration = Duration::from_millis(100);
-const MAX_AGE: Duration = Duration::from_secs(300);
+/// Neither is a default.
+const TIMEOUT: Duration = Duration::from_secs(2);
+const MAX_AGE: Duration = Duration::from_secs(7);
 /// Who takes so long hangs: no check waits longer.
 const HANGS: Duration = Duration::from_secs(3_600);
+
+/// The ways to the cache, and the error if nothing is there.
+const WAYS: [(Mode, Unavailable<&str>); 2] =
+    [(Mode::Full, Unavailable::Transient("503")), (Mode::Reduced, Unavailable::Reduced)];
 
 fn fallback(limit: usize) -> Fallback {
     let config = FallbackConfig { limit, timeout: TIMEOUT, max_age: MAX_AGE };
@@ -64,11 +73,12 @@ async fn a_fresh_answer_and_a_permanent_fault_need_no_cache() {
     let fresh_one: Answer =
         fallback.get(Mode::Full, || ready(Ok("new")), cache, Some("fixed")).await;
     let permanent: Answer = fallback.get(Mode::Full, gone, cache, Some("fixed")).await;
+    let without: Answer = fallback.get(Mode::Full, gone, cache, None).await;
 
     assert_eq!(fresh_one, Ok(fresh("new")), "the dependency has answered");
     assert_eq!(
-        permanent,
-        Err(Unavailable::Permanent("404")),
+        (permanent, without),
+        (Err(Unavailable::Permanent("404")), Err(Unavailable::Permanent("404"))),
         "the product was withdrawn, and that is an answer too: a copy would go on selling it"
     );
     assert_eq!(reads.get(), 0, "and a cache that is read for each request needs a fallback itself");
@@ -77,17 +87,24 @@ async fn a_fresh_answer_and_a_permanent_fault_need_no_cache() {
 #[tokio::test(start_paused = true)]
 async fn a_transient_fault_is_answered_by_a_copy_up_to_its_greatest_age() {
     let fallback = fallback(1);
-    let mut answers = Vec::new();
 
-    for age in [42 * SECOND, MAX_AGE, MAX_AGE + NANOSECOND] {
-        answers.push(fallback.get(Mode::Full, fails, || copy(age), Some("fixed")).await);
+    for (mode, _) in WAYS {
+        let mut answers = Vec::new();
+        for age in [Duration::ZERO, 6 * SECOND, MAX_AGE, MAX_AGE + NANOSECOND] {
+            answers.push(fallback.get(mode, fails, || copy(age), Some("fixed")).await);
+        }
+        assert_eq!(
+            answers,
+            [
+                Ok(cached(Duration::ZERO)),
+                Ok(cached(6 * SECOND)),
+                Ok(cached(MAX_AGE)),
+                Ok(fixed("fixed"))
+            ],
+            "{mode:?}: a copy is a copy, be it of this moment; one of 6 s ago says so; the greatest age is \
+             included; an older copy is not served"
+        );
     }
-
-    assert_eq!(
-        answers,
-        [Ok(cached(42 * SECOND)), Ok(cached(MAX_AGE)), Ok(fixed("fixed"))],
-        "an answer of 42 s ago, which says so; the greatest age is included; an older copy is not served"
-    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,60 +155,80 @@ async fn reduced_leaves_the_dependency_alone_and_off_calls_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cache_that_hangs_costs_its_time_out_and_no_more() {
+async fn a_cache_that_hangs_costs_its_timeout_and_no_more() {
     let fallback = fallback(1);
-
-    let (answer, took) = timed(fallback.get(Mode::Full, fails, pending, Some("fixed"))).await;
     let slow = || async {
-        tokio::time::sleep(TIMEOUT / 2).await;
+        tokio::time::sleep(TIMEOUT - 10 * MILLISECOND).await;
         copy(SECOND).await
     };
-    let (in_time, _) = timed(fallback.get(Mode::Full, fails, slow, Some("fixed"))).await;
 
-    assert_eq!(
-        answer,
-        Some(Ok(fixed("fixed"))),
-        "the cache hangs as well, for both were in the same rack: without a timeout the request waits \
-         for ever, and the fallback is the outage"
-    );
-    // tokio's timers tick in milliseconds.
-    assert!(took <= TIMEOUT + MILLISECOND, "it took {took:?}, of which {TIMEOUT:?} are allowed");
-    assert_eq!(
-        in_time,
-        Some(Ok(cached(SECOND))),
-        "half of the timeout is in time, and the place is free"
-    );
+    for (mode, cause) in WAYS {
+        let (answer, took) = timed(fallback.get(mode, fails, pending, Some("fixed"))).await;
+        let (without, _) = timed(fallback.get(mode, fails, pending, None)).await;
+        let (in_time, _) = timed(fallback.get(mode, fails, slow, Some("fixed"))).await;
+
+        assert_eq!(
+            answer,
+            Some(Ok(fixed("fixed"))),
+            "{mode:?}: the cache hangs as well, for both were in the same rack: without a timeout the \
+             request waits for ever, and the fallback is the outage"
+        );
+        // tokio's timers tick in milliseconds.
+        assert!(
+            took <= TIMEOUT + MILLISECOND,
+            "{mode:?}: it took {took:?}, of which {TIMEOUT:?} are allowed"
+        );
+        assert_eq!(
+            without,
+            Some(Err(cause)),
+            "{mode:?}: the error says why a fallback was needed, and not what became of it"
+        );
+        assert_eq!(
+            in_time,
+            Some(Ok(cached(SECOND))),
+            "{mode:?}: 10 ms before the timeout is in time, and the place is free"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_place_at_the_cache() {
     let fallback = fallback(2);
-    let (out, most) = (Cell::new(0), Cell::new(0));
-    let hangs = || {
-        out.set(out.get() + 1);
-        most.set(most.get().max(out.get()));
-        pending()
-    };
-    let request = || timed(fallback.get(Mode::Full, fails, hangs, Some("fixed")));
 
-    let (first, second, third, fourth) = tokio::join!(request(), request(), request(), request());
+    for (mode, cause) in WAYS {
+        let reads = Cell::new(0);
+        let hangs = || {
+            reads.set(reads.get() + 1);
+            pending()
+        };
+        let request = |fixed| timed(fallback.get(mode, fails, hangs, fixed));
+        let other = Some("fixed");
 
-    assert_eq!(most.get(), 2, "two places: the third and the fourth request read nothing");
-    assert_eq!(
-        (third, fourth),
-        ((Some(Ok(fixed("fixed"))), Duration::ZERO), (Some(Ok(fixed("fixed"))), Duration::ZERO)),
-        "they have their answer at once: a queue for a cache that hangs is one more thing that hangs"
-    );
-    assert_eq!(
-        (first.0, second.0),
-        (Some(Ok(fixed("fixed"))), Some(Ok(fixed("fixed")))),
-        "after the timeout"
-    );
+        let (first, second, third, fourth) =
+            tokio::join!(request(other), request(other), request(other), request(None));
+
+        assert_eq!(
+            reads.get(),
+            2,
+            "{mode:?}: two places: the third and the fourth request read nothing"
+        );
+        assert_eq!(
+            (third, fourth),
+            ((Some(Ok(fixed("fixed"))), Duration::ZERO), (Some(Err(cause)), Duration::ZERO)),
+            "{mode:?}: they have their answer at once, be it the cause: a queue for a cache that hangs is one \
+             more thing that hangs"
+        );
+        assert_eq!(
+            (first.0, second.0),
+            (Some(Ok(fixed("fixed"))), Some(Ok(fixed("fixed")))),
+            "{mode:?}: after the timeout"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_place_is_free_again_when_its_read_is_over() {
-    let fallback = fallback(1);
+    let fallback = Arc::new(fallback(1));
     let (mut answers, mut expected) = (Vec::new(), Vec::new());
 
     for _ in 0..3 {
@@ -214,6 +251,23 @@ async fn a_place_is_free_again_when_its_read_is_over() {
         "however a read ends (an answer, the timeout, a client that gives up), the next one may read: \
          the one place that there is was given back"
     );
+
+    let panics = {
+        let fallback = Arc::clone(&fallback);
+        async move {
+            let cache =
+                || async { panic!("the cache's client has a bug, and this check wants it") };
+            fallback.get(Mode::Full, fails, cache, Some("fixed")).await
+        }
+    };
+    let panicked = tokio::spawn(panics).await.is_err();
+    let after = fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed")).await;
+
+    assert_eq!(
+        (panicked, after),
+        (true, Ok(cached(SECOND))),
+        "and with a panic: a bug in a client must not cost a place each time"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,5 +288,37 @@ async fn a_slow_dependency_takes_no_place_at_the_cache() {
         (Ok(cached(2 * SECOND)), Ok(cached(SECOND))),
         "a place is taken to read the cache, and not before: else the requests that wait for a hung \
          dependency hold all places, and those that failed at once get none"
+    );
+}
+
+/// A call that holds something, a connection say, for as long as it is there.
+struct Holding(#[expect(dead_code, reason = "it is dropped, and no more")] Rc<()>);
+
+impl Future for Holding {
+    type Output = Result<&'static str, Fault<&'static str>>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Err(Fault::Transient("503")))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_dependency_held_is_free_before_the_cache_is_read() {
+    let fallback = fallback(1);
+    let connection = Rc::new(());
+    let held: Weak<()> = Rc::downgrade(&connection);
+    let still_held = Cell::new(None);
+    let cache = || {
+        still_held.set(Some(held.strong_count()));
+        copy(SECOND)
+    };
+
+    let answer: Answer =
+        fallback.get(Mode::Full, || Holding(connection), cache, Some("fixed")).await;
+
+    assert_eq!(
+        (answer, still_held.get()),
+        (Ok(cached(SECOND)), Some(0)),
+        "the call is over: while the cache is read, its connection is of use to another request"
     );
 }

@@ -108,24 +108,27 @@ fn the_user_is_told_what_is_simplified() {
     let mut told = String::new();
 
     for (name, source) in [
-        ("search", Source::Fresh),
-        ("search", OLD),
-        ("pricing", Source::Static),
-        ("inventory", Source::Cached { age: Duration::ZERO }),
+        ("search", Some(Source::Fresh)),
+        ("search", Some(OLD)),
+        ("pricing", Some(Source::Static)),
+        ("inventory", Some(Source::Cached { age: Duration::ZERO })),
+        ("checkout", None),
     ] {
         let notice = features.notice(name, source).expect("a feature of the table");
         writeln!(told, "{name}: {}", notice.unwrap_or("-")).unwrap();
     }
-    let unknown = features.notice("serach", Source::Fresh);
+    let unknown = features.notice("serach", Some(Source::Fresh));
 
     insta::assert_snapshot!(
         told,
-        "a user forgives a limitation that he knows of; and a copy is a copy, be it from this moment",
+        "a user forgives a limitation that he knows of; a copy is a copy, be it from this moment; and of what \
+         isn't there (off, or without an answer) he is told as well",
         @"
         search: -
         search: Search is temporarily simplified.
         pricing: Prices are those of our list. Offers return soon.
         inventory: The stock shown may be out of date. We confirm it with your order.
+        checkout: Orders are not possible at the moment. Your basket is kept.
         "
     );
     assert!(

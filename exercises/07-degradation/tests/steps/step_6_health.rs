@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use degradation::{Change, Config, Degradation, DependencyHealth, Level, MOST_CALLS};
+use degradation::{Change, Config, Degradation, DependencyHealth, Level, Limit, MOST_CALLS};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, advance};
 
@@ -117,12 +117,23 @@ async fn the_p99_is_what_99_of_100_calls_did_not_exceed() {
         1 to 1000 ms: 990ms
         "
     );
+
+    let shop = shop(&["search"]);
+    record(&shop, "search", 98, true);
+    for _ in 0..2 {
+        shop.record("search", false, 90 * SECOND).unwrap();
+    }
+    assert_eq!(
+        shop.health("search").unwrap().p99,
+        90 * SECOND,
+        "calls that failed took time as well, most of all those that ran into a timeout"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn few_calls_say_nothing_and_of_many_the_newest_count() {
     let shop = shop(&["search"]);
-    let mut table = String::new();
+    let mut table = "calls      healthy  error_rate  p99\n".to_owned();
 
     for (seconds, calls, succeeded) in [
         (0, 0, false),
@@ -137,24 +148,24 @@ async fn few_calls_say_nothing_and_of_many_the_newest_count() {
         wait(seconds * SECOND).await;
         record(&shop, "search", calls, succeeded);
         let DependencyHealth { healthy, error_rate, p99 } = shop.health("search").unwrap();
-        writeln!(table, "{calls:<4} more  {healthy:<5}  {error_rate:.4}  {p99:?}").unwrap();
+        writeln!(table, "{calls:<4} more  {healthy:<7}  {error_rate:<10.4}  {p99:?}").unwrap();
     }
 
     insta::assert_snapshot!(
         table,
         "at night one failed call of one is no outage: min_calls of 20 in the window make it known, and \
          unhealthy while half of them fail. 10 s later 19 are in the window, and the 41 before them are \
-         forgotten. Of the last 5,250 calls MOST_CALLS are remembered: a busy second must not cost more \
-         memory than a quiet one",
+         forgotten. Of the last 5,250 calls the newest MOST_CALLS count",
         @"
-        0    more  true   0.0000  0ns
-        19   more  true   0.0000  0ns
-        1    more  false  1.0000  5ms
-        20   more  false  0.5000  5ms
-        1    more  true   0.4878  5ms
-        19   more  true   0.0000  0ns
-        5000 more  true   0.0000  5ms
-        250  more  true   0.2500  5ms
+        calls      healthy  error_rate  p99
+        0    more  true     0.0000      0ns
+        19   more  true     0.0000      0ns
+        1    more  false    1.0000      5ms
+        20   more  false    0.5000      5ms
+        1    more  true     0.4878      5ms
+        19   more  true     0.0000      0ns
+        5000 more  true     0.0000      5ms
+        250  more  true     0.2500      5ms
         "
     );
 }
@@ -220,10 +231,12 @@ async fn dependencies_are_those_that_were_named() {
 
 #[tokio::test(start_paused = true)]
 async fn only_evaluate_changes_the_level_and_each_listener_hears_it_once() {
-    let (shop, first) = observed(&["search"]);
-    let second = Arc::new(Mutex::new(0));
-    let count = Arc::clone(&second);
-    let shop = shop.on_change(move |_| *count.lock().unwrap() += 1);
+    let (mut shop, first) = observed(&["search"]);
+    let others = Arc::new(Mutex::new(Vec::new()));
+    for name in ["second", "third"] {
+        let others = Arc::clone(&others);
+        shop = shop.on_change(move |_| others.lock().unwrap().push((name, thread::current().id())));
+    }
 
     record(&shop, "search", 100, false);
     let recorded = (shop.level(), first.lock().unwrap().len());
@@ -241,31 +254,90 @@ async fn only_evaluate_changes_the_level_and_each_listener_hears_it_once() {
         40.000s  emergency → minimal (change 2)
         "
     );
-    assert_eq!(*second.lock().unwrap(), 2, "a second listener hears as much as the first");
+    let here = thread::current().id();
+    let mut others = others.lock().unwrap().clone();
+    others.sort_unstable_by_key(|(name, _)| *name);
+    assert_eq!(
+        others,
+        [("second", here), ("second", here), ("third", here), ("third", here)],
+        "each listener hears as much as the first, on the thread that evaluates"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_may_call_the_controller() {
-    let (answered, answers) = mpsc::channel();
-    let shop = Arc::new_cyclic(|weak: &std::sync::Weak<Degradation>| {
-        let weak = weak.clone();
-        shop(&["search"]).on_change(move |_| {
-            // On a thread of its own, so that a controller that holds its lock can be told from one
-            // that doesn't. Only in the first case does this wait.
-            let shop = weak.upgrade().expect("the controller is alive");
-            let (done, asked) = mpsc::channel();
-            thread::spawn(move || done.send(shop.level()));
-            answered.send(asked.recv_timeout(Duration::from_secs(2))).unwrap();
-        })
-    });
-    record(&shop, "search", 100, false);
+async fn the_configuration_is_the_one_that_was_given() {
+    let lax = Limit { unhealthy: 1, error_rate: 0.3, p99: None };
+    let limits = [lax, Limit { error_rate: 0.9, ..lax }, Limit { error_rate: 1.0, ..lax }];
+    let config = Config { limits, dwell: SECOND, window: 3 * SECOND, min_calls: 4 };
+    let new = |dependencies: &[&str]| Degradation::new(config, dependencies).expect("it is valid");
+    let (one, two) = (new(&["search"]), new(&["search", "reviews"]));
 
-    shop.evaluate();
+    record(&one, "search", 3, true);
+    let few = (error_rate(&one, "search"), one.evaluate());
+    record(&one, "search", 1, false);
+    let a_quarter = (error_rate(&one, "search"), one.evaluate());
+    record(&one, "search", 4, false);
+    let more = (error_rate(&one, "search"), one.evaluate());
+    wait(3 * SECOND).await;
+    let later = error_rate(&one, "search");
 
     assert_eq!(
-        answers.try_recv(),
-        Ok(Ok(Level::Emergency)),
-        "a listener that asks for the level gets the new one: tell it after the lock is released"
+        [few, a_quarter, more],
+        [("0.0000", Level::Normal), ("0.2500", Level::Normal), ("0.6250", Level::Degraded)]
+            .map(|(rate, level)| (rate.to_owned(), level)),
+        "min_calls is 4; and these limits put up with a quarter at normal, and with 0.625 at degraded"
+    );
+    assert_eq!(later, "0.0000", "and a call counts for 3 s");
+
+    record(&two, "search", 10, false);
+    two.evaluate();
+    wait(3 * SECOND).await;
+    record(&two, "search", 1, false);
+    record(&two, "search", 3, true);
+    let before = two.evaluate();
+    wait(SECOND).await;
+    let after = (two.evaluate(), error_rate(&two, "search"));
+
+    assert_eq!(
+        (before, after),
+        (Level::Degraded, (Level::Normal, "0.2500".to_owned())),
+        "a dwell of 1 s; and a change of the level forgets no call"
+    );
+}
+
+#[test]
+fn a_listener_may_call_the_controller() {
+    let (tell, told) = mpsc::channel();
+    let clock = clock(Duration::ZERO);
+    let shop = Arc::new_cyclic(|weak: &std::sync::Weak<Degradation>| {
+        let weak = weak.clone();
+        let at_once = Config { dwell: Duration::ZERO, ..Config::default() };
+        at(&clock, || Degradation::new(at_once, &["search"]).expect("it is valid")).on_change(
+            move |change| {
+                let shop = weak.upgrade().expect("the controller is alive");
+                tell.send((change.number, shop.level())).unwrap();
+                if change.to < change.from {
+                    shop.evaluate();
+                }
+            },
+        )
+    });
+    at(&clock, || record(&shop, "search", 100, false));
+
+    // On a thread of its own: a controller that holds a lock while it tells waits for itself.
+    thread::spawn(move || {
+        at(&clock, || shop.evaluate());
+        clock.block_on(advance(WINDOW));
+        at(&clock, || shop.evaluate());
+    });
+    let heard: Vec<_> =
+        (0..4).map_while(|_| told.recv_timeout(Duration::from_secs(2)).ok()).collect();
+
+    assert_eq!(
+        heard,
+        [(1, Level::Emergency), (2, Level::Minimal), (3, Level::Degraded), (4, Level::Normal)],
+        "a listener that asks for the level gets the new one, and one that evaluates may cause the next change. \
+         If some are missing, a lock was held: tell after it is released"
     );
 }
 
@@ -289,16 +361,28 @@ fn at<R>(clock: &Runtime, act: impl FnOnce() -> R) -> R {
 fn a_late_thread_and_threads_at_once_do_no_harm() {
     let early = clock(Duration::ZERO);
     let (late, later) = (clock(60 * SECOND), clock(60 * SECOND + WINDOW / 2));
-    let search = at(&early, || shop(&["search"]));
+    let last = clock(60 * SECOND + WINDOW);
+    let [search, evaluated] = [(); 2].map(|()| at(&early, || shop(&["search", "reviews"])));
     at(&late, || search.evaluate());
 
     at(&early, || record(&search, "search", 100, false));
+    at(&early, || record(&evaluated, "search", 100, false));
 
     assert_eq!(
         at(&later, || error_rate(&search, "search")),
         "1.0000",
         "a thread read the clock, was put off the processor for a minute, and came late with its calls: \
          they have just ended, and are not a minute old"
+    );
+
+    // The window that is asked for is another one.
+    for shop in [&search, &evaluated] {
+        at(&last, || error_rate(shop, "reviews"));
+    }
+    assert_eq!(
+        (at(&early, || error_rate(&search, "search")), at(&early, || evaluated.evaluate())),
+        ("0.0000".to_owned(), Level::Normal),
+        "and a thread that comes late to ask gets an answer of now: these calls are forgotten"
     );
 
     let told = Arc::new(Mutex::new(Vec::new()));
