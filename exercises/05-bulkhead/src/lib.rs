@@ -66,6 +66,9 @@ impl Bulkhead {
     /// # Errors
     /// [`Rejected::Full`] at once when all places are taken and as many wait as may;
     /// [`Rejected::WaitedTooLong`] when the time is over and no place has been granted.
+    ///
+    /// # Panics
+    /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then too.
     pub async fn acquire(&self) -> Result<Permit, Rejected> {
         todo!(
             "step 2: enter, or queue if there is room, and wait until your turn or the limit comes"
@@ -82,6 +85,9 @@ impl Bulkhead {
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
     pub async fn call<T, F>(&self, operation: impl FnOnce() -> F) -> Result<T, Rejected>
     where
         F: Future<Output = T>,
@@ -93,13 +99,13 @@ impl Bulkhead {
     /// panics. It is not handed to a thread without one.
     ///
     /// Cancellation: dropping this future before it returns leaves the queue. A thread can't be
-    /// cancelled: when the handle is dropped, the work goes on, and keeps its place.
+    /// cancelled: when the handle is dropped or aborted, work that has begun goes on, and keeps its place.
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire).
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime, and as [`acquire`](Self::acquire).
     pub async fn spawn_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -186,11 +192,13 @@ impl Registry {
         Self::default()
     }
 
-    /// The bulkhead of that name. The first to ask makes it; all get handles to the same one.
+    /// The bulkhead of that name. The first to ask makes it; all get handles to the same one. The
+    /// registry keeps it, with its counts, also when nobody else has a handle any more.
     ///
     /// # Errors
     /// [`RegistryError::Config`] when it has to be made and `config` is out of range: nothing is kept
-    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration.
+    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration, whichever
+    /// field differs, and be that out of range.
     pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
         todo!("step 5: look it up, or make it and keep it, under one lock")
     }
@@ -206,7 +214,8 @@ impl Registry {
 // The size
 
 /// How many places this work needs: by Little's law as many as calls run on average, which is the rate
-/// times the time, divided by the share that may be taken, and rounded up.
+/// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
+/// 0. What is less than a trillionth above a whole number is taken for the rounding of floats.
 ///
 /// # Errors
 /// When a field of `workload` is out of its range.

@@ -85,6 +85,9 @@ impl Bulkhead {
     /// # Errors
     /// [`Rejected::Full`] at once when all places are taken and as many wait as may;
     /// [`Rejected::WaitedTooLong`] when the time is over and no place has been granted.
+    ///
+    /// # Panics
+    /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then too.
     // ANCHOR: acquire
     pub async fn acquire(&self) -> Result<Permit, Rejected> {
         let (number, max_wait) = match self.with_core(Core::enter_or_queue)? {
@@ -106,6 +109,9 @@ impl Bulkhead {
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
     // ANCHOR: call
     pub async fn call<T, F>(&self, operation: impl FnOnce() -> F) -> Result<T, Rejected>
     where
@@ -120,13 +126,13 @@ impl Bulkhead {
     /// panics. It is not handed to a thread without one.
     ///
     /// Cancellation: dropping this future before it returns leaves the queue. A thread can't be
-    /// cancelled: when the handle is dropped, the work goes on, and keeps its place.
+    /// cancelled: when the handle is dropped or aborted, work that has begun goes on, and keeps its place.
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire).
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime, and as [`acquire`](Self::acquire).
     // ANCHOR: spawn_blocking
     pub async fn spawn_blocking<T: Send + 'static>(
         &self,
@@ -150,8 +156,8 @@ impl Bulkhead {
     }
 
     /// The one place where the lock is held. Nobody else's code runs under it: no operation, and no
-    /// waker either, whose `wake`, `clone` and `drop` are an executor's. So wakers go in made and come
-    /// out whole.
+    /// waker either, whose `wake`, `clone` and `drop` are an executor's: clone before the visit, wake and
+    /// drop after it.
     // ANCHOR: with_core
     fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +168,7 @@ impl Bulkhead {
 
 impl fmt::Debug for Bulkhead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Bulkhead").field(&self.snapshot()).finish()
+        f.write_str("Bulkhead")
     }
 }
 
@@ -217,6 +223,7 @@ impl Ticket<'_> {
             return None;
         }
         match self.bulkhead.with_core(|core| core.leave(self.number, why)) {
+            // Its waker is dropped here, where the lock is free.
             Some(_waiter) => None,
             None => Some(self.bulkhead.permit()),
         }
@@ -286,13 +293,16 @@ impl Core {
 
     fn enter_or_queue(&mut self) -> Result<Entry, Rejected> {
         let Config { max_concurrent, max_waiting, max_wait } = self.config;
-        if self.active < max_concurrent || self.waiting.len() >= max_waiting {
-            return self.enter().map(|()| Entry::Entered);
+        if self.active < max_concurrent {
+            self.enter().map(|()| Entry::Entered)
+        } else if self.waiting.len() < max_waiting {
+            let number = self.next_number;
+            self.next_number += 1;
+            self.waiting.push_back(Waiter { number, waker: None });
+            Ok(Entry::Queued { number, max_wait })
+        } else {
+            Err(self.reject())
         }
-        let number = self.next_number;
-        self.next_number += 1;
-        self.waiting.push_back(Waiter { number, waker: None });
-        Ok(Entry::Queued { number, max_wait })
     }
 
     /// Returns whom to wake.
@@ -309,10 +319,8 @@ impl Core {
 
     /// Whether this waiter is still in the queue. If so, exchanges its waker.
     fn watch(&mut self, number: u64, waker: &mut Option<Waker>) -> bool {
-        match self.position(number) {
-            Some(index) => mem::swap(&mut self.waiting[index].waker, waker),
-            None => return false,
-        }
+        let Some(index) = self.position(number) else { return false };
+        mem::swap(&mut self.waiting[index].waker, waker);
         true
     }
 
@@ -367,11 +375,13 @@ impl Registry {
         Self::default()
     }
 
-    /// The bulkhead of that name. The first to ask makes it; all get handles to the same one.
+    /// The bulkhead of that name. The first to ask makes it; all get handles to the same one. The
+    /// registry keeps it, with its counts, also when nobody else has a handle any more.
     ///
     /// # Errors
     /// [`RegistryError::Config`] when it has to be made and `config` is out of range: nothing is kept
-    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration.
+    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration, whichever
+    /// field differs, and be that out of range.
     // ANCHOR: registry
     pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
         let mut bulkheads = self.lock();
@@ -405,7 +415,8 @@ impl Registry {
 // The size
 
 /// How many places this work needs: by Little's law as many as calls run on average, which is the rate
-/// times the time, divided by the share that may be taken, and rounded up.
+/// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
+/// 0. What is less than a trillionth above a whole number is taken for the rounding of floats.
 ///
 /// (John Little, 1961: L = λW. It holds for averages, whatever their distributions.)
 ///
@@ -416,12 +427,13 @@ pub fn size_for(workload: Workload) -> Result<usize, SizeError> {
     workload.validate()?;
     let running = workload.arrivals_per_second * workload.service_time.as_secs_f64();
     let places = running / workload.utilisation;
-    // In floats 100 × 0.14 is a little more than 14, which is no reason for a fifteenth place.
-    let places = (places * (1.0 - 1e-12)).ceil();
+    // In floats 100 × 0.14 is a little more than 14, which is no reason for a fifteenth place. And the
+    // smallest rate of all, of the shortest calls, comes to 0.
+    let places = (places * (1.0 - 1e-12)).ceil().max(1.0);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "validated: above 0"
+        reason = "a whole number from 1 to 360,000,000,000"
     )]
     Ok(places as usize)
 }

@@ -4,7 +4,9 @@
 #![cfg(loom)]
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bulkhead_solution::{Bulkhead, Config, Counts, Permit, Rejected};
@@ -26,6 +28,15 @@ type Caller = Pin<Box<dyn Future<Output = Result<Permit, Rejected>> + Send>>;
 
 fn poll(caller: &mut Caller) -> Poll<Result<Permit, Rejected>> {
     caller.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
 }
 
 /// A caller that waits.
@@ -76,7 +87,7 @@ fn a_grant_and_a_cancellation_at_once_lose_no_place() {
 }
 
 #[test]
-fn a_grant_and_a_time_out_at_once_are_one_or_the_other() {
+fn a_grant_and_a_timeout_at_once_are_one_or_the_other() {
     let clock = paused();
     loom::model(move || {
         let _entered = clock.enter();
@@ -104,10 +115,14 @@ fn the_next_gets_the_place_of_a_waiter_that_gives_up() {
         let holder = bulkhead.try_acquire().expect("free");
         let first = queued(&bulkhead);
         let mut second = queued(&bulkhead);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         let gives_back = thread::spawn(move || drop(holder));
         let gives_up = thread::spawn(move || drop(first));
         gives_back.join().unwrap();
         gives_up.join().unwrap();
+        assert!(woken.0.load(SeqCst), "whichever way the place came, it was told");
         assert!(matches!(poll(&mut second), Poll::Ready(Ok(_))), "the only one left has it");
         drop(second);
         all_is_back(&bulkhead, 3);

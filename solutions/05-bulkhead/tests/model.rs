@@ -1,9 +1,12 @@
 //! The bulkhead against a second, plainer one: whatever callers and time do, in whatever order, the two
-//! agree on every answer and every number, and in the end every permit is back.
+//! agree on every answer and every number, whoever is granted a place is woken, and in the end every
+//! permit is back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bulkhead_solution::{Bulkhead, Config, Counts, Permit, Rejected};
@@ -105,10 +108,33 @@ impl Model {
     }
 }
 
-type Caller = Pin<Box<dyn Future<Output = Result<Permit, Rejected>>>>;
+#[derive(Default)]
+struct Woken(AtomicBool);
 
-fn poll(caller: &mut Caller) -> Poll<Result<Permit, Rejected>> {
-    caller.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+struct Caller {
+    future: Pin<Box<dyn Future<Output = Result<Permit, Rejected>>>>,
+    /// Since its last poll.
+    woken: Arc<Woken>,
+}
+
+impl Caller {
+    fn of(bulkhead: &Bulkhead) -> Self {
+        let bulkhead = bulkhead.clone();
+        Self { future: Box::pin(async move { bulkhead.acquire().await }), woken: Arc::default() }
+    }
+
+    /// With a waker of its own each time: only the newest tells.
+    fn poll(&mut self) -> Poll<Result<Permit, Rejected>> {
+        self.woken = Arc::default();
+        let waker = Waker::from(Arc::clone(&self.woken));
+        self.future.as_mut().poll(&mut Context::from_waker(&waker))
+    }
 }
 
 /// Keeps a permit that was given, and says what the answer was.
@@ -135,9 +161,8 @@ fn run(clock: &Runtime, config: Config, steps: Vec<Step>) -> Result<(), TestCase
                     prop_assert_eq!(answer, model.try_acquire());
                 }
                 Step::Acquire => {
-                    let bulkhead = bulkhead.clone();
-                    let mut caller: Caller = Box::pin(async move { bulkhead.acquire().await });
-                    let answer = poll(&mut caller).map(|answer| keep(&mut permits, answer));
+                    let mut caller = Caller::of(&bulkhead);
+                    let answer = caller.poll().map(|answer| keep(&mut permits, answer));
                     prop_assert_eq!(answer, model.acquire());
                     if answer.is_pending() {
                         callers.push(caller);
@@ -145,7 +170,7 @@ fn run(clock: &Runtime, config: Config, steps: Vec<Step>) -> Result<(), TestCase
                 }
                 Step::Poll(which) if !callers.is_empty() => {
                     let index = which % callers.len();
-                    let answer = poll(&mut callers[index]).map(|answer| keep(&mut permits, answer));
+                    let answer = callers[index].poll().map(|answer| keep(&mut permits, answer));
                     prop_assert_eq!(answer, model.poll(index));
                     if answer.is_ready() {
                         drop(callers.remove(index));
@@ -174,6 +199,10 @@ fn run(clock: &Runtime, config: Config, steps: Vec<Step>) -> Result<(), TestCase
                     model.now += time;
                 }
                 Step::Poll(_) | Step::Cancel(_) | Step::GiveBack(_) | Step::Panic(_) => {}
+            }
+            for (caller, (state, _)) in callers.iter().zip(&model.callers) {
+                let knows = *state == State::Waits || caller.woken.0.load(SeqCst);
+                prop_assert!(knows, "after {:?}: granted a place, and not woken", step);
             }
             let now = bulkhead.snapshot();
             prop_assert_eq!(

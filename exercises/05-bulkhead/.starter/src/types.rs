@@ -59,7 +59,7 @@ pub struct Counts {
     pub rejected: u64,
     /// Turned away with [`Rejected::WaitedTooLong`].
     pub timed_out: u64,
-    /// Dropped while they waited.
+    /// Dropped while they waited, be their time over or not: who isn't there to be told isn't turned away.
     pub cancelled: u64,
 }
 

@@ -24,10 +24,18 @@ fn slow(directory: &Path, seed: u64) -> anyhow::Result<()> {
     write_figure(directory, "bulkhead-slow.svg", &slow_chart(&both, seed))?;
     let inventory =
         |report, window| format!("{:.0}", slow::goodput(report, Target::Inventory, window));
+    let [_, bulkheads] = &both;
+    let wait_max = bulkheads.waits().max().unwrap_or_default();
+    let well_after = bulkheads.well_from(SLOW.end).map(|at| at - SLOW.end);
     let text = numbers([
         ("before", inventory(&both[0], Duration::ZERO..SLOW.start)),
         ("one-pool", inventory(&both[0], SLOW)),
-        ("bulkheads", inventory(&both[1], SLOW)),
+        ("bulkheads", inventory(bulkheads, SLOW)),
+        ("wait-max", format!("{:.2} s", wait_max.as_secs_f64())),
+        (
+            "well-after",
+            well_after.map_or("never".to_owned(), |after| format!("{} s", after.as_secs())),
+        ),
     ]);
     write_figure(directory, "bulkhead-slow.txt", &text)?;
     Ok(())

@@ -121,10 +121,11 @@ pub fn sizes(seed: u64) -> Result<String, StormError> {
 
 /// As text for a terminal.
 pub fn table(seed: u64) -> Result<String, StormError> {
-    let mut text = format!("{:<8}{:>14}", "places", "in use, mean");
+    let mut text = format!("{:<8}", "places");
     for (_, name) in QUEUES {
         let _ = write!(text, "{:>28}", format!("{name}: out, wait p99"));
     }
+    text += "  then in use, mean";
     text.push('\n');
     for places in [10, 12, 13, 14, 15, 16, 18, 20, 24, 28] {
         let mut row = String::new();
@@ -135,7 +136,8 @@ pub fn table(seed: u64) -> Result<String, StormError> {
             let _ = write!(row, "{cell:>28}");
             active = measured.active;
         }
-        let _ = writeln!(text, "{places:<8}{active:>14.1}{row}");
+        // Of the last queue, the longest.
+        let _ = writeln!(text, "{places:<8}{row}{active:>19.1}");
     }
     Ok(text)
 }

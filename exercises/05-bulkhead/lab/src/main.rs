@@ -16,6 +16,8 @@ use storm::{Report, StormError};
 
 use pools::Whose;
 
+const ON_WAITS: &str = "A rejection is a short wait: read the rows \"wait\" together with those that count rejections.";
+
 /// How long a caller waits for a place.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
@@ -37,12 +39,12 @@ fn main() -> anyhow::Result<()> {
     if live {
         println!("{}\n", live::parameters(seed));
         let (reports, missing) = ended(live::run(seed)?);
-        print!("{}{missing}", live::table(&reports));
+        println!("{}{missing}\n{ON_WAITS}", live::table(&reports));
         return Ok(());
     }
     println!("{}\n", slow::parameters(seed));
     let (reports, missing) = ended(Whose::ALL.map(|whose| slow::run(whose, seed)));
-    print!("{}{missing}", slow::table(&reports));
+    println!("{}{missing}\n{ON_WAITS}", slow::table(&reports));
     println!("\n{}\n", knee::parameters(seed));
     print!("{}", knee::table(seed)?);
     println!("\n{}", knee::sizes(seed)?);

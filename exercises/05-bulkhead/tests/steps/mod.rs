@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -76,7 +77,11 @@ impl Caller {
     }
 
     fn poll(&mut self) -> Poll<Result<Permit, Rejected>> {
-        self.0.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        self.poll_with(Waker::noop())
+    }
+
+    fn poll_with(&mut self, waker: &Waker) -> Poll<Result<Permit, Rejected>> {
+        self.0.as_mut().poll(&mut Context::from_waker(waker))
     }
 
     /// The permit that this caller must have been granted.
@@ -87,6 +92,47 @@ impl Caller {
             other => panic!("{why}: a permit was expected, and this is what came: {other:?}"),
         }
     }
+}
+
+/// A waker that asks the bulkhead for a place when it is woken, and when it is dropped: as an executor
+/// may, whose task owns a handle to it.
+struct Asks(Bulkhead);
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.try_acquire());
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        drop(self.0.try_acquire());
+    }
+}
+
+/// One who holds the only place, and one who waits for it with a waker that asks for a place as well.
+#[track_caller]
+fn a_holder_and_a_waker_that_asks() -> (Vec<Permit>, Caller) {
+    // Never shut down, for that wakes all timers, and so might hang the check that is about to fail.
+    let runtime = Box::leak(Box::new(clock()));
+    let _entered = runtime.enter();
+    let bulkhead = sized(1, 5);
+    let holder = take(&bulkhead, 1);
+    let mut waiter = Caller::queued(&bulkhead);
+    let answer = waiter.poll_with(&Waker::from(Arc::new(Asks(bulkhead))));
+    assert!(answer.is_pending(), "nobody gave a place back, so this caller waits: {answer:?}");
+    (holder, waiter)
+}
+
+/// Whether `act` comes to its end. Who waits for a lock that it holds itself never does, and whoever
+/// else needs the lock doesn't either: so `act` owns all that might.
+fn ends(act: impl FnOnce() + Send + 'static) -> bool {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        act();
+        let _ = tell.send(());
+    });
+    told.recv_timeout(5 * SECOND).is_ok()
 }
 
 /// Has several threads go through the same rounds. Who falls behind skips to the newest, so that they

@@ -1,6 +1,8 @@
 //! Step 1: so many at once, and no more.
 
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use bulkhead::{Bulkhead, Config, ConfigError};
 
@@ -83,15 +85,36 @@ fn clones_share_the_places() {
 }
 
 #[test]
-fn a_bulkhead_without_a_place_is_a_configuration_error() {
+fn a_configuration_that_makes_no_sense_is_refused() {
     let refused = Bulkhead::new(Config { max_concurrent: 0, ..Config::default() });
 
     assert_eq!(
-        refused.map(|_| ()),
+        refused.map(drop),
         Err(ConfigError::NoPlaces),
         "0 would let nobody in, and somebody who writes it may well mean \"without a limit\": refuse it"
     );
+    for max_wait in [Duration::ZERO, Duration::MAX] {
+        assert_eq!(
+            Bulkhead::new(Config { max_wait, ..Config::default() }).map(drop),
+            Err(ConfigError::MaxWait(max_wait)),
+            "validate() looks at all fields, also at those that no step has used yet"
+        );
+    }
     assert_eq!(free(&bulkhead(Config::default())), 10, "the default is ten places");
+}
+
+#[test]
+fn the_largest_numbers_reserve_nothing() {
+    let most =
+        Config { max_concurrent: usize::MAX, max_waiting: usize::MAX, max_wait: Config::LONGEST };
+
+    let made = catch_unwind(|| Bulkhead::new(most));
+
+    let bulkhead = made.ok().and_then(Result::ok).expect(
+        "any number of places and of waiters is a valid limit, and a limit is not a reservation: memory is \
+         for those who are there",
+    );
+    assert!(bulkhead.try_acquire().is_ok(), "nobody is in, so a place is free");
 }
 
 #[test]

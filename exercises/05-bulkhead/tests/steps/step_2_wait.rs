@@ -1,21 +1,32 @@
 //! Step 2: a short queue, first come first served, with a limit on waiting.
 
+use std::panic::catch_unwind;
+use std::task::Poll;
 use std::time::Duration;
 
 use bulkhead::{Config, Rejected};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::{Caller, Diary, MILLISECOND, SECOND, bulkhead, free, full, settle, sized, take};
+use super::{
+    Caller, Diary, MILLISECOND, SECOND, a_holder_and_a_waker_that_asks, bulkhead, ends, free, full,
+    settle, sized, take, wait,
+};
 
-#[tokio::test(start_paused = true)]
-async fn a_free_place_is_had_without_waiting() {
-    let bulkhead = sized(2, 0);
+// Without a runtime: whoever asks for a timer here panics.
+#[test]
+fn a_free_place_is_had_without_waiting() {
+    let bulkhead = sized(2, 5);
 
-    let first = bulkhead.acquire().await;
-    let second = bulkhead.acquire().await;
+    let answers = catch_unwind(|| [Caller::of(&bulkhead).1, Caller::of(&bulkhead).1]);
 
-    assert!(first.is_ok() && second.is_ok(), "both places were free: {first:?}, {second:?}");
+    let [first, second] = answers.unwrap_or_else(|_| {
+        panic!("two places are free: to take one needs neither a clock nor a timer, and must not ask for them")
+    });
+    assert!(
+        matches!((&first, &second), (Poll::Ready(Ok(_)), Poll::Ready(Ok(_)))),
+        "both places were free: {first:?}, {second:?}"
+    );
     assert_eq!(free(&bulkhead), 0, "and both are taken now");
 }
 
@@ -104,17 +115,32 @@ async fn newcomers_do_not_overtake_those_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_places_go_to_two_waiters() {
+async fn who_looks_again_keeps_its_turn_and_its_limit() {
     let bulkhead = sized(2, 5);
     let mut holders = take(&bulkhead, 2);
-    let mut waiters: Vec<_> = (0..3).map(|_| Caller::queued(&bulkhead)).collect();
+    let mut waiters: Vec<_> = (0..4).map(|_| Caller::queued(&bulkhead)).collect();
 
+    // A future may be polled at any time: in a `select!` beside a ticking clock, say.
+    wait(9 * SECOND).await;
+    assert!(waiters[0].poll().is_pending(), "no place has been given back");
     holders.clear();
 
     let _first = waiters[0].permit("two places were given back, and it was the first in the queue");
     let _second =
         waiters[1].permit("two places were given back, and it was the second in the queue");
     assert!(waiters[2].poll().is_pending(), "two places, two waiters: the third goes on waiting");
+    assert!(waiters[3].poll().is_pending(), "and so does the fourth");
+    wait(3 * SECOND).await;
+    for waiter in [3, 2] {
+        let answer = waiters[waiter].poll().map(|answer| answer.map(drop));
+        assert_eq!(
+            answer,
+            Poll::Ready(Err(Rejected::WaitedTooLong { max_wait: 10 * SECOND })),
+            "it came at 0 s, looked at 9 s and looks again at 12 s. To look doesn't begin its ten seconds anew, \
+             nor does it matter who else is still in the queue; and what it is told is the limit, not when it \
+             happened to look"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,24 +158,21 @@ async fn a_full_queue_rejects_at_once() {
         "two may wait, and two do. A queue without a limit moves the overload into memory, where \
          everybody waits longer"
     );
-}
 
-#[tokio::test(start_paused = true)]
-async fn without_a_queue_nobody_waits() {
-    let bulkhead = sized(1, 0);
-    let holder = take(&bulkhead, 1);
-
-    let rejected = bulkhead.acquire().await.map(drop);
+    let without_a_queue = sized(1, 0);
+    let holder = take(&without_a_queue, 1);
+    let rejected = without_a_queue.acquire().await.map(drop);
     drop(holder);
 
     assert_eq!(rejected, Err(full(1, 1, 0, 0)), "max_waiting: 0 means a place at once or none");
-    assert!(bulkhead.acquire().await.is_ok(), "a place that is free is had all the same");
+    assert!(without_a_queue.acquire().await.is_ok(), "a place that is free is had all the same");
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_waiter_has_a_limit_of_its_own() {
     let max_wait = 1_250 * MILLISECOND;
-    let bulkhead = bulkhead(Config { max_concurrent: 1, max_waiting: 5, max_wait });
+    // As many as like: a valid limit, if not a wise one.
+    let bulkhead = bulkhead(Config { max_concurrent: 1, max_waiting: usize::MAX, max_wait });
     let (tell, mut told) = mpsc::unbounded_channel();
     let mut diary = Diary::begin();
     let holder = take(&bulkhead, 1);
@@ -208,5 +231,19 @@ async fn a_waiter_that_moves_to_another_task_is_still_woken() {
         (admitted, begun.elapsed()),
         (true, Duration::ZERO),
         "a future may be polled by one task first and by another later: wake the one that polled last"
+    );
+}
+
+#[test]
+fn no_waker_is_woken_under_the_lock() {
+    let (holder, waiter) = a_holder_and_a_waker_that_asks();
+
+    assert!(
+        ends(move || {
+            drop(holder);
+            drop(waiter);
+        }),
+        "the place went to a waiter, whose `wake` asked for a place and still waits for the lock. Take the \
+         waker out of the core, and wake it when the lock is free"
     );
 }

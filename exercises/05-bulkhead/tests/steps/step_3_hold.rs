@@ -1,24 +1,29 @@
 //! Step 3: the permit lives as long as the work.
 
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 
 use bulkhead::{Bulkhead, Config};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{MILLISECOND, SECOND, bulkhead, free, full, settle, sized, take, wait};
 
-/// Blocking work that goes on until it is told to stop.
+/// Blocking work that has begun, and goes on until it is told to stop.
 async fn blocking_work(bulkhead: &Bulkhead) -> (mpsc::Sender<()>, JoinHandle<&'static str>) {
     let (stop, stopped) = mpsc::channel::<()>();
+    let (tell, told) = oneshot::channel();
     let work = move || {
+        let _ = tell.send(());
         // Also ends when the sender is dropped, so that a check that fails doesn't hang.
         let _ = stopped.recv();
         "done"
     };
     let handle = bulkhead.spawn_blocking(work).await.expect("a place is free");
+    told.await.expect("there is a place, so the work begins");
     (stop, handle)
 }
 
@@ -111,6 +116,28 @@ async fn a_cancelled_call_drops_its_work_and_then_gives_its_place_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_is_done_drops_its_work_and_then_gives_its_place_back() {
+    let bulkhead = sized(1, 0);
+    let taken_to_the_end = AtomicBool::new(false);
+    let witness = Witness(&bulkhead, &taken_to_the_end);
+
+    // Unlike an `async` block, this future keeps what it owns until it is dropped itself.
+    let done = poll_fn(move |_| {
+        let _still_here = &witness;
+        Poll::Ready("done")
+    });
+    let answer = bulkhead.call(|| done).await;
+
+    assert_eq!(answer, Ok("done"));
+    assert!(
+        taken_to_the_end.load(SeqCst),
+        "the place was free before the finished future had been dropped: a future that is done may still hold \
+         a connection, say, until its own `drop`"
+    );
+    assert_eq!(free(&bulkhead), 1, "and now it is free");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panicking_call_gives_its_place_back() {
     let bulkhead = sized(1, 0);
 
@@ -120,7 +147,12 @@ async fn a_panicking_call_gives_its_place_back() {
     });
     let ended: Result<Result<(), _>, _> = task.await;
 
-    assert!(ended.is_err_and(|error| error.is_panic()), "the panic is the caller's to see");
+    let panic = ended.expect_err("the operation panics").into_panic();
+    assert_eq!(
+        panic.downcast_ref(),
+        Some(&"a bug in the operation"),
+        "the operation was reached, and its panic is the caller's to see"
+    );
     assert_eq!(free(&bulkhead), 1, "unwinding dropped the permit");
 }
 
@@ -130,6 +162,7 @@ async fn blocking_work_keeps_its_place_when_its_caller_has_gone() {
     let (stop, handle) = blocking_work(&bulkhead).await;
 
     // Time doesn't pass by itself while a thread works: this check has to move it.
+    let abort = handle.abort_handle();
     let caller = tokio::spawn(timeout(SECOND, handle));
     settle().await;
     wait(SECOND).await;
@@ -144,6 +177,14 @@ async fn blocking_work_keeps_its_place_when_its_caller_has_gone() {
         "a thread can't be cancelled: the work goes on, and with it what it uses. A place that is free \
          while its work runs lets in one more than the limit, again and again. The permit belongs inside \
          the closure"
+    );
+    abort.abort();
+    settle().await;
+    assert_eq!(
+        free(&bulkhead),
+        0,
+        "nor does it stop a thread to abort the handle. It does stop a task that waits for the thread, so \
+         the permit doesn't belong there either"
     );
     drop(stop);
     assert!(bulkhead.acquire().await.is_ok(), "when the work is done, its place goes to who waits");

@@ -1,10 +1,16 @@
 //! Step 4: a waiter that gives up is out of the way, and whatever was meant for it goes to the next.
 
 use std::task::Poll;
+use std::thread;
+use std::time::Duration;
 
 use bulkhead::{Config, Rejected};
+use tokio::time::Instant;
 
-use super::{Caller, MILLISECOND, SECOND, bulkhead, chase, clock, free, full, sized, take, wait};
+use super::{
+    Caller, MILLISECOND, SECOND, a_holder_and_a_waker_that_asks, bulkhead, chase, clock, ends,
+    free, full, settle, sized, take, wait,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_was_dropped_leaves_the_queue() {
@@ -23,6 +29,16 @@ async fn a_waiter_that_was_dropped_leaves_the_queue() {
 
     drop((second, third));
     assert_eq!(bulkhead.try_acquire().map(drop), Err(full(1, 1, 0, 2)), "and now nobody waits");
+
+    // On a thread without a runtime there is no timer to wait with: `acquire` panics, as it says.
+    let mine = bulkhead.clone();
+    let _panicked = thread::spawn(move || drop(Caller::of(&mine))).join();
+    assert_eq!(
+        bulkhead.try_acquire().map(drop),
+        Err(full(1, 1, 0, 2)),
+        "it had its chair when it asked for a timer and panicked: unwinding must take it out of the queue. \
+         Make the value whose `drop` leaves the queue before anything that can panic"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,19 +82,44 @@ async fn a_place_granted_to_a_waiter_that_is_gone_goes_to_the_next() {
     let bulkhead = sized(1, 5);
     let mut holder = take(&bulkhead, 1);
     let first = Caller::queued(&bulkhead);
-    let mut second = Caller::queued(&bulkhead);
+    let next = bulkhead.clone();
+    let second = tokio::spawn(async move { next.acquire().await });
+    settle().await;
+    let begun = Instant::now();
 
     holder.clear(); // The place is the first waiter's now.
     drop(first); // And it will never know.
+    let second = second.await.expect("the second waiter doesn't panic");
 
-    let _permit = second.permit(
+    assert!(
+        second.is_ok(),
         "the first waiter was granted the place and was dropped before it looked: nobody else can give \
-         that place back, so it has to be passed on",
+         that place back, so it has to be passed on. The second got {second:?}"
+    );
+    assert_eq!(
+        begun.elapsed(),
+        Duration::ZERO,
+        "it was passed on at once, but the second waiter learned of it only at its limit: whoever passes a \
+         place on has to wake the one who gets it"
     );
     assert_eq!(
         free(&bulkhead),
         0,
         "passed on once: there is one place, and the second waiter has it"
+    );
+}
+
+#[test]
+fn the_waker_of_one_who_leaves_is_dropped_without_the_lock() {
+    let (holder, waiter) = a_holder_and_a_waker_that_asks();
+
+    assert!(
+        ends(move || {
+            drop(waiter);
+            drop(holder);
+        }),
+        "it left the queue, and its waker, whose `drop` asked for a place, still waits for the lock. Take \
+         the waiter out of the core, and drop it when the lock is free"
     );
 }
 

@@ -49,9 +49,13 @@ async fn a_snapshot_tells_who_is_where_and_what_became_of_the_others() {
     table.row("the first has looked", &bulkhead);
     drop(third);
     table.row("the third gives up", &bulkhead);
+    let fourth = Caller::queued(&bulkhead);
+    table.row("a fourth waits", &bulkhead);
     wait(SECOND).await;
     let _ = second.poll();
     table.row("the second's is over", &bulkhead);
+    drop(fourth); // Its time is over as well, but it never looked.
+    table.row("the fourth is gone", &bulkhead);
     drop((permit, holders));
     table.row("all go", &bulkhead);
     drop((first, second));
@@ -61,7 +65,7 @@ async fn a_snapshot_tells_who_is_where_and_what_became_of_the_others() {
         table.0,
         "a place that passes from hand to hand is never free: one more finished, one more admitted, and \
          as many active as before. Each caller ends in exactly one of admitted, rejected, timed out and \
-         cancelled",
+         cancelled; who is dropped before it is told is cancelled, though its time was over",
         @"
         moment               active waiting | admitted finished rejected timed out cancelled
         nobody came               0       0 |        0        0        0         0         0
@@ -71,9 +75,11 @@ async fn a_snapshot_tells_who_is_where_and_what_became_of_the_others() {
         one goes                  2       2 |        3        1        2         0         0
         the first has looked      2       2 |        3        1        2         0         0
         the third gives up        2       1 |        3        1        2         0         1
-        the second's is over      2       0 |        3        1        2         1         1
-        all go                    0       0 |        3        3        2         1         1
-        all is dropped            0       0 |        3        3        2         1         1
+        a fourth waits            2       2 |        3        1        2         0         1
+        the second's is over      2       1 |        3        1        2         1         1
+        the fourth is gone        2       0 |        3        1        2         1         2
+        all go                    0       0 |        3        3        2         1         2
+        all is dropped            0       0 |        3        3        2         1         2
         "
     );
     let Snapshot { max_concurrent, max_waiting, .. } = bulkhead.snapshot();
@@ -204,17 +210,24 @@ fn a_bulkhead_is_made_once_however_many_ask() {
 fn another_configuration_under_the_same_name_is_refused() {
     let registry = Registry::new();
     let existing = Config { max_concurrent: 10, ..Config::default() };
-    let asked = Config { max_concurrent: 50, ..existing };
     let _made = registry.get_or_create("payments", existing).expect("it is made");
 
-    let differs = registry.get_or_create("payments", asked).map(drop);
+    for asked in [
+        Config { max_concurrent: 50, ..existing },
+        Config { max_waiting: 50, ..existing },
+        Config { max_wait: 50 * SECOND, ..existing },
+        // Out of range as well, but what the caller has to know is that there is another.
+        Config { max_concurrent: 0, ..existing },
+    ] {
+        let differs = registry.get_or_create("payments", asked).map(drop);
 
-    assert_eq!(
-        differs,
-        Err(RegistryError::Differs { name: "payments".into(), existing, asked }),
-        "to give back the one that is there would look like success, and 50 would be in the code and 10 in \
-         production"
-    );
+        assert_eq!(
+            differs,
+            Err(RegistryError::Differs { name: "payments".into(), existing, asked }),
+            "to give back the one that is there would look like success, and one limit would be in the code \
+             and another in production"
+        );
+    }
     assert!(registry.get_or_create("payments", existing).is_ok(), "the first one is as it was");
 }
 
@@ -240,8 +253,8 @@ fn a_refused_configuration_leaves_nothing_behind() {
 fn all_are_listed_by_name_each_with_its_own_numbers() {
     let registry = Registry::new();
     let make = |name| registry.get_or_create(name, Config::default()).expect("it is made");
-    let (payments, inventory, _audit) = (make("payments"), make("inventory"), make("audit"));
-    let _permits = (take(&payments, 3), take(&inventory, 1));
+    let (payments, inventory, audit) = (make("payments"), make("inventory"), make("audit"));
+    let permits = (take(&payments, 3), take(&inventory, 1));
 
     let listed: Vec<_> =
         registry.snapshots().into_iter().map(|(name, snapshot)| (name, snapshot.active)).collect();
@@ -250,5 +263,18 @@ fn all_are_listed_by_name_each_with_its_own_numbers() {
         listed,
         [("audit".to_owned(), 0), ("inventory".to_owned(), 1), ("payments".to_owned(), 3)],
         "a list for people is in an order that stays the same"
+    );
+
+    drop((payments, inventory, audit, permits));
+    let finished: Vec<_> = registry
+        .snapshots()
+        .into_iter()
+        .map(|(name, snapshot)| (name, snapshot.counts.finished))
+        .collect();
+    assert_eq!(
+        finished,
+        [("audit".to_owned(), 0), ("inventory".to_owned(), 1), ("payments".to_owned(), 3)],
+        "nobody has a handle any more, and the registry keeps them all the same: numbers that begin anew \
+         whenever the last handle goes are of no use on a dashboard"
     );
 }

@@ -31,6 +31,24 @@ fn a_part_of_a_place_is_a_whole_one() {
         Ok(2),
         "1.1 ms is more than a millisecond: a service time that is cut to whole ones gives 1 place"
     );
+    assert_eq!(
+        size_for(tight(1_000_000.0, Duration::from_nanos(1_500))),
+        Ok(2),
+        "nor is it whole microseconds: 1.5 run at a time"
+    );
+    assert_eq!(
+        size_for(tight(140_001.0, Duration::from_micros(100))),
+        Ok(15),
+        "14.0001 don't fit into 14 either: floats are off by far less"
+    );
+    assert_eq!(
+        size_for(tight(1.0 / 86_400.0, 50 * MILLISECOND)),
+        Ok(1),
+        "once a day needs a place as well: what is taken off before rounding is a share of the number, and \
+         no fixed amount"
+    );
+    let least = size_for(tight(f64::from_bits(1), Duration::from_nanos(1)));
+    assert_eq!(least, Ok(1), "in floats this product is 0, and no bulkhead has 0 places");
 }
 
 #[test]
@@ -55,6 +73,15 @@ fn headroom_is_on_top() {
           1 % in use: 1400
         "
     );
+    for (per_second, places) in [(10.0, 1), (225.0, 23)] {
+        let workload = Workload { utilisation: 0.5, ..tight(per_second, 50 * MILLISECOND) };
+        assert_eq!(
+            size_for(workload),
+            Ok(places),
+            "{per_second}/s: twice as many places as calls run on average, and then rounded up. Who rounds \
+             first doubles the rounding as well"
+        );
+    }
 }
 
 #[test]
