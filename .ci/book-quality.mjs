@@ -30,7 +30,8 @@ const findings = [];
 const find = (page, what) => findings.push(`${page}: ${what}`);
 const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
+    // Nothing but the pages is to be asked for: no updates, no synchronisation.
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 
 async function open(page, { theme = 'light', width = 1200, javaScriptEnabled = true } = {}) {
