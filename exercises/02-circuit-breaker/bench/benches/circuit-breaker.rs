@@ -1,14 +1,11 @@
 //! What one call through a closed breaker costs, and one rejection by an open one. Every breaker is
 //! closed by default and has seen nothing but successes, or is open for a day.
 
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use stopwatch::Table;
-use tokio::runtime::{Builder, EnterGuard, Runtime};
+use stopwatch::{Clock, Table, now, runtime};
 
 const ALLOWED: &str = "allowed";
 const REJECTED: &str = "rejected";
@@ -176,7 +173,8 @@ fn futures(table: &mut Table) {
         });
 }
 
-/// Breakers around a service. A request says whether the service is well.
+/// Breakers around a service. A request says whether the service is well. tower-resilience's may sleep: it
+/// waits a millisecond when its lock is taken.
 fn services(table: &mut Table) {
     table
         .published("seatbelt", "")
@@ -258,40 +256,5 @@ async fn tower_call<S: tower::Service<bool>>(service: &mut S, is_well: bool) -> 
     match service.ready().await {
         Ok(service) => service.call(is_well).await.is_ok(),
         Err(_) => false,
-    }
-}
-
-/// tokio's clock, for a breaker that may sleep: it waits a millisecond when its lock is taken.
-struct Clock {
-    runtime: &'static Runtime,
-    _entered: EnterGuard<'static>,
-}
-
-impl Clock {
-    /// On this thread, from now on.
-    fn entered() -> Self {
-        let runtime = Box::leak(Box::new(runtime()));
-        Self { runtime, _entered: runtime.enter() }
-    }
-
-    /// Only a call that sleeps pays for the runtime.
-    fn run<F: Future>(&self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(output) => output,
-            Poll::Pending => self.runtime.block_on(future),
-        }
-    }
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_time().build().expect("a runtime")
-}
-
-/// The output of a future that is ready.
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("no operation here waits for anything"),
     }
 }
