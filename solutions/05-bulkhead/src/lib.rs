@@ -31,6 +31,9 @@ mod config;
 #[path = "../../../exercises/05-bulkhead/src/types.rs"]
 mod types;
 
+/// The same bulkhead for those who count nanoseconds: a worked extension, not part of the exercise.
+pub mod fast;
+
 pub use config::{Config, ConfigError};
 pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
 

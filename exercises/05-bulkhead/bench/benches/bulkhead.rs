@@ -1,11 +1,9 @@
 //! What a place in a bulkhead costs, taken and given back, and what it costs to be turned away.
 
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use stopwatch::Table;
+use stopwatch::{Table, now};
 use tokio::sync::Semaphore;
 use tower::{Service, ServiceExt as _, service_fn};
 
@@ -21,13 +19,13 @@ fn main() -> ExitCode {
         table.floors(TAKEN);
         semaphore(table);
         services(table);
-        table.promise("reference", TAKEN, 1.2, "tokio");
+        table.promise("reference, fast", TAKEN, 1.2, "tokio");
     })
 }
 
 macro_rules! row {
-    ($row:expr, $bulkhead:ident) => {{
-        use $bulkhead::{Bulkhead, Config};
+    ($row:expr, $($bulkhead:ident)::+) => {{
+        use $($bulkhead)::+::{Bulkhead, Config};
         let bulkhead = |max_concurrent| {
             Bulkhead::new(Config { max_concurrent, ..Config::default() }).expect("valid")
         };
@@ -52,6 +50,7 @@ macro_rules! row {
 fn ours(table: &mut Table) {
     row!(table.yours(), bulkhead);
     row!(table.reference("reference"), bulkhead_solution);
+    row!(table.reference("reference, fast"), bulkhead_solution::fast);
 }
 
 fn semaphore(table: &mut Table) {
@@ -103,12 +102,4 @@ fn services(table: &mut Table) {
 
 fn call<S: Service<()>>(service: &mut S) -> bool {
     now(service.ready()).is_ok_and(|service| now(service.call(())).is_ok())
-}
-
-/// The output of a future that is ready.
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("there is a place, and the operation waits for nothing"),
-    }
 }
