@@ -121,11 +121,12 @@ async function narrow(page) {
     await tab.context().close();
 }
 
-// Whether it is so after a reload. The browser writes what it stores a moment later, on a busy machine more than
-// one, so that a page that is loaded again at once may not find it yet.
-async function afterReload(tab, isSo) {
-    for (let tries = 0; tries < 5; tries += 1) {
-        await tab.waitForTimeout(300);
+// Whether what is done is so after a reload. The browser writes what it stores a moment later, on a busy machine
+// more than one, and a page that is loaded again before has lost it: so it is done again, with more time each time.
+async function afterReload(tab, act, isSo) {
+    for (let tries = 1; tries <= 5; tries += 1) {
+        await act();
+        await tab.waitForTimeout(300 * tries);
         await tab.reload();
         if (await isSo()) {
             return true;
@@ -140,36 +141,40 @@ async function remembered(page) {
     const expect = (isSo, what) => isSo || find(page, what);
     const answers = tab.locator('details.answer > summary');
     if (await answers.count() > 0) {
-        await answers.first().focus();
-        await tab.keyboard.press('Enter');
-        // The event comes after the change.
-        await tab.waitForFunction(() => Object.values(localStorage).includes('open'), null, { timeout: 5_000 }).catch(() => {});
+        const open = async () => {
+            await answers.first().focus();
+            await tab.keyboard.press('Enter');
+        };
         const isOpen = () => tab.locator('details.answer').first().evaluate(fold => fold.open);
-        expect(await afterReload(tab, isOpen), 'an answer that the Enter key opened is closed after a reload');
+        expect(await afterReload(tab, open, isOpen), 'an answer that the Enter key opened is closed after a reload');
     }
     const choices = tab.locator('.choices input');
     const predictions = await tab.locator('main blockquote:has(li)', { hasText: 'Predict.' }).count();
     const groups = await tab.locator('.choices').count();
     expect(groups === predictions, `${predictions} predictions, but ${groups} with choices: list them as \`> - (a) …\``);
     if (groups > 0) {
-        await choices.first().focus();
-        await tab.keyboard.press('Space');
-        await tab.keyboard.press('ArrowRight');
-        expect(tab.url() === url(page), 'an arrow key in a prediction turns the page');
-        expect(await afterReload(tab, () => choices.nth(1).isChecked()), 'a prediction is forgotten after a reload');
+        const choose = async () => {
+            await choices.first().focus();
+            await tab.keyboard.press('Space');
+            await tab.keyboard.press('ArrowRight');
+            expect(tab.url() === url(page), 'an arrow key in a prediction turns the page');
+        };
+        expect(await afterReload(tab, choose, () => choices.nth(1).isChecked()), 'a prediction is forgotten after a reload');
     }
     const fields = tab.locator('form.sheet :is(input, textarea)');
-    for (let number = 0; number < await fields.count(); number += 1) {
-        await fields.nth(number).fill(`answer ${number}`);
-    }
     if (await fields.count() > 0) {
-        await fields.last().press('ArrowLeft');
-        expect(tab.url() === url(page), 'an arrow key in the sheet turns the page');
+        const write = async () => {
+            for (let number = 0; number < await fields.count(); number += 1) {
+                await fields.nth(number).fill(`answer ${number}`);
+            }
+            await fields.last().press('ArrowLeft');
+            expect(tab.url() === url(page), 'an arrow key in the sheet turns the page');
+        };
         const values = () => fields.evaluateAll(fields => fields.map(field => field.value));
         const isKept = async () => (await values()).every((value, number) => value === `answer ${number}`);
-        expect(await afterReload(tab, isKept), `the sheet is not remembered: ${await values()}`);
-        await tab.locator('form.sheet button').click();
-        expect(await afterReload(tab, async () => await fields.first().inputValue() === ''), 'the sheet that was cleared comes back');
+        expect(await afterReload(tab, write, isKept), `the sheet is not remembered: ${await values()}`);
+        const clear = () => tab.locator('form.sheet button').click();
+        expect(await afterReload(tab, clear, async () => await fields.first().inputValue() === ''), 'the sheet that was cleared comes back');
     }
     await tab.context().close();
 }

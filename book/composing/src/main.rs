@@ -2,6 +2,8 @@
 //! in virtual time.
 
 mod figures;
+#[cfg(test)]
+mod in_order;
 mod orders;
 mod outage;
 mod stack;
@@ -23,7 +25,8 @@ fn main() -> anyhow::Result<()> {
     }
     println!("{}", outage::parameters(seed));
     for question in &orders::QUESTIONS {
-        print!("\n{}", figures::table(question, seed)?);
+        let setting = if question.setting.is_empty() { "as above" } else { question.setting };
+        print!("\n{}: {setting}\n\n{}", question.name, figures::table(question, seed)?);
     }
     Ok(())
 }

@@ -5,8 +5,12 @@ use std::time::Duration;
 use Column::{Calls, Errors, Fallbacks, Full, Lost, Recovery, Rejections, Wait};
 use Layer::{Breaker, Bulkhead, Deadline, Fallback, Retry, Timeout};
 
+use crate::stack::TRY_TIMEOUT;
+
 /// For a breaker that counts slow calls: shorter than the deadline.
 const SLOW: Duration = Duration::from_millis(1_500);
+/// Three of these, and the pauses, fit into the deadline.
+const NESTED: Duration = Duration::from_millis(550);
 
 /// What wraps a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct Order {
     pub layers: &'static [Layer],
     /// What it has beside the layers; empty for the usual.
     pub note: &'static str,
+    /// How long one try may take.
+    pub try_timeout: Duration,
     /// Whether each retry is paid from a budget.
     pub budget: bool,
     /// Whether the retry takes a rejection (of the breaker, of the bulkhead) for worth another try.
@@ -79,6 +85,8 @@ impl Column {
 /// Orders that differ in little, under a name that the chapter includes their table by.
 pub struct Question {
     pub name: &'static str,
+    /// What all of its rows have beside their notes; empty for the usual.
+    pub setting: &'static str,
     pub columns: &'static [Column],
     pub orders: &'static [Order],
 }
@@ -94,6 +102,7 @@ pub const DRAWN: [(&str, Order); 4] = [
 const USUAL: Order = Order {
     layers: &[],
     note: "",
+    try_timeout: TRY_TIMEOUT,
     budget: true,
     retries_rejections: false,
     counts_full: false,
@@ -112,7 +121,7 @@ const BREAKER_OUTSIDE: Order = Order { layers: &[Deadline, Breaker, Retry, Timeo
 const BREAKER_OUTSIDE_NO_BUDGET: Order =
     Order { budget: false, note: "no budget", ..BREAKER_OUTSIDE };
 const BREAKER_INSIDE: Order = Order { layers: &[Deadline, Retry, Breaker, Timeout], ..USUAL };
-const ALL_LAYERS: Order =
+pub const ALL_LAYERS: Order =
     Order { layers: &[Fallback, Deadline, Retry, Breaker, Bulkhead, Timeout], ..USUAL };
 
 /// A dependency on which a fifth of the calls fail, and no budget that would keep them from retrying.
@@ -123,6 +132,7 @@ const WITH_BULKHEAD: Order =
 pub const QUESTIONS: [Question; 7] = [
     Question {
         name: "deadline",
+        setting: "",
         columns: &[Calls, Full, Wait, Recovery],
         orders: &[
             TIMEOUT_ALONE,
@@ -134,6 +144,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "breaker",
+        setting: "",
         columns: &[Calls, Rejections, Full, Recovery],
         orders: &[
             BREAKER_OUTSIDE,
@@ -142,6 +153,11 @@ pub const QUESTIONS: [Question; 7] = [
             Order {
                 slow_after: Some(SLOW),
                 note: "no budget, slow calls count",
+                ..BREAKER_OUTSIDE_NO_BUDGET
+            },
+            Order {
+                try_timeout: NESTED,
+                note: "no budget, tries of 550 ms",
                 ..BREAKER_OUTSIDE_NO_BUDGET
             },
             Order { budget: false, note: "no budget", ..BREAKER_INSIDE },
@@ -155,6 +171,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "luck",
+        setting: "one call in five is refused at once, and there is no budget",
         columns: &[Lost, Rejections, Full],
         orders: &[
             Order { layers: &[Deadline, Retry, Timeout], ..ONE_IN_FIVE },
@@ -170,6 +187,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "blind",
+        setting: "no bad luck",
         columns: &[Calls, Rejections, Full, Recovery],
         orders: &[
             Order { layers: &[Deadline, Retry, Breaker], bad_luck: 0.0, ..USUAL },
@@ -185,6 +203,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "bulkhead",
+        setting: "20 permits; in the first two rows one call in five is refused at once, and there is no budget",
         columns: &[Lost, Calls, Full],
         orders: &[
             Order { layers: &[Deadline, Bulkhead, Retry, Timeout], permits: 20, ..ONE_IN_FIVE },
@@ -195,6 +214,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "fallback",
+        setting: "",
         columns: &[Calls, Full, Fallbacks, Errors, Recovery],
         orders: &[
             Order { layers: &[Deadline, Retry, Breaker, Fallback, Timeout], ..USUAL },
@@ -203,6 +223,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "all",
+        setting: "",
         columns: &[Calls, Full, Fallbacks, Errors, Wait, Recovery],
         orders: &[TIMEOUT_ALONE, RETRIES, BREAKER_INSIDE, ALL_LAYERS],
     },

@@ -1,4 +1,4 @@
-//! The storm: one call in twenty fails by bad luck all the time, and for half a minute all hang.
+//! The storm: one call in a hundred fails by bad luck all the time, and for half a minute all hang.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use storm::{Failure, Load, Model, Outage, OutageKind, Report, ServiceTime, StormError, thousands};
 
 use crate::orders::{Column, Order};
-use crate::stack::{Answer, DEADLINE, MAX_ATTEMPTS, OPEN_FOR, Stack, TRY_TIMEOUT};
+use crate::stack::{Answer, DEADLINE, Fault, MAX_ATTEMPTS, OPEN_FOR, Stack, TRY_TIMEOUT};
 
 pub const LENGTH: Duration = Duration::from_secs(180);
 pub const OUTAGE: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(90);
@@ -25,6 +25,18 @@ pub struct Run {
 
 /// Runs the storm through the layers of `order`.
 pub fn run(order: Order, seed: u64) -> Result<Run, StormError> {
+    run_by(order, seed, |stack, id| async move { stack.request(id).await })
+}
+
+/// Runs the storm through what `request` makes of the layers of `order`.
+pub fn run_by<F>(
+    order: Order,
+    seed: u64,
+    request: impl Fn(Arc<Stack>, u64) -> F,
+) -> Result<Run, StormError>
+where
+    F: Future<Output = Result<Answer, Fault>> + Send + 'static,
+{
     let load = Load {
         rate_per_second: REQUESTS_PER_SECOND,
         length: LENGTH,
@@ -40,10 +52,10 @@ pub fn run(order: Order, seed: u64) -> Result<Run, StormError> {
     let report = storm::run(&order.name(), &load, |scene| {
         let stack = Arc::new(Stack::new(order, seed, scene.dependency(DEPENDENCY, &model)));
         kept = Some(Arc::clone(&stack));
-        move |request| {
-            let stack = Arc::clone(&stack);
+        move |asked| {
+            let answer = request(Arc::clone(&stack), asked.id);
             async move {
-                match stack.request(request.id).await {
+                match answer.await {
                     Ok(Answer::Full) => Ok(()),
                     // storm has no word for it: the user got something, and not what was asked for.
                     Ok(Answer::Fallback) => Err(Failure::Shed),

@@ -47,6 +47,15 @@ impl Fault {
     }
 }
 
+impl From<CallError<Self>> for Fault {
+    fn from(error: CallError<Self>) -> Self {
+        match error {
+            CallError::Rejected(_) => Self::Open,
+            CallError::Operation(fault) => fault,
+        }
+    }
+}
+
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
 
 /// All that the calls of one client share.
@@ -55,8 +64,8 @@ pub struct Stack {
     seed: u64,
     payments: Dependency,
     luck: Mutex<Xoshiro256PlusPlus>,
-    breaker: CircuitBreaker,
-    bulkhead: Semaphore,
+    pub breaker: CircuitBreaker,
+    pub bulkhead: Semaphore,
     retry: Retry,
     budget: RetryBudget,
 }
@@ -109,15 +118,12 @@ impl Stack {
                 Layer::Fallback => Ok(next().await.unwrap_or(Answer::Fallback)),
                 Layer::Deadline => timeout(DEADLINE, next()).await.unwrap_or(Err(Fault::TimedOut)),
                 Layer::Timeout => {
-                    timeout(TRY_TIMEOUT, next()).await.unwrap_or(Err(Fault::TimedOut))
+                    timeout(self.order.try_timeout, next()).await.unwrap_or(Err(Fault::TimedOut))
                 }
                 Layer::Retry => self.with_retries(next, id).await,
                 Layer::Breaker => {
                     let call = self.breaker.call_classified(next, |result| self.outcome(*result));
-                    call.await.map_err(|error| match error {
-                        CallError::Rejected(_) => Fault::Open,
-                        CallError::Operation(fault) => fault,
-                    })
+                    call.await.map_err(Fault::from)
                 }
                 Layer::Bulkhead => match self.bulkhead.try_acquire() {
                     Ok(_permit) => next().await,
@@ -131,11 +137,10 @@ impl Stack {
     // ANCHOR: retries
     /// A rejection is final, and each retry is paid for. Nothing is taken from the budget on the last
     /// attempt, after which there is no retry to pay for.
-    async fn with_retries<'a>(
-        &'a self,
-        next: impl Fn() -> Answering<'a>,
-        id: u64,
-    ) -> Result<Answer, Fault> {
+    pub async fn with_retries<F>(&self, next: impl Fn() -> F, id: u64) -> Result<Answer, Fault>
+    where
+        F: Future<Output = Result<Answer, Fault>>,
+    {
         let mut attempts = 0;
         let worth_another = |fault: &Fault| {
             attempts += 1;
@@ -151,7 +156,7 @@ impl Stack {
     }
 
     /// What a result tells about the dependency: a full bulkhead of ours, nothing.
-    fn outcome(&self, result: Result<Answer, Fault>) -> Outcome {
+    pub fn outcome(&self, result: Result<Answer, Fault>) -> Outcome {
         match result {
             Ok(_) => Outcome::Success,
             Err(Fault::Full) if !self.order.counts_full => Outcome::Ignored,
@@ -160,7 +165,7 @@ impl Stack {
     }
     // ANCHOR_END: retries
 
-    async fn call(&self) -> Result<Answer, Fault> {
+    pub async fn call(&self) -> Result<Answer, Fault> {
         if self.luck.lock().unwrap_or_else(PoisonError::into_inner).random_bool(self.order.bad_luck)
         {
             return Err(Fault::Failed);
