@@ -17,7 +17,7 @@
 //! A rejection by an open breaker takes no lock either: it compares the clock with an atomic deadline.
 //!
 //! What is given up: a window of more than `results::MOST` results (50) doesn't fit and stays behind
-//! the lock. So do all windows after a number of recoveries that takes years: see `Lender::loan`.
+//! the lock. So do all windows after some thousands of recoveries (8,190 with a window of 50): see `Lender::loan`.
 
 #![allow(
     clippy::inline_always,
@@ -237,7 +237,7 @@ impl CircuitBreaker {
         // The era may be a later one than the word's, whose window is about to be lent. It is closed
         // then too, so the caller may as well have come a moment later.
         let era = self.era.load(Ordering::Acquire);
-        // Nobody asks when a call started unless some calls are slow.
+        // Nobody asks when a call started unless a slow call counts as a failure.
         let slow_calls = self.config.slow_call_threshold.is_some();
         let started = if slow_calls { Instant::now() } else { self.born };
         Ok(Ticket { era, started })

@@ -127,8 +127,8 @@ impl RetryBudget {
     }
 
     /// Whether the newest slot lasts at `now`. The word may be a later slot's by the time that it is used,
-    /// never an earlier one's: this end was stored after the earlier sum was taken back. And who reads the
-    /// clock before another and comes after him pays into the newest slot with a lock as well.
+    /// never an earlier one's: this end was stored after the earlier sum was taken back. A caller that read
+    /// the clock earlier and arrives later pays into the newest slot; under the lock it does so too.
     fn is_lent(&self, now: u64) -> bool {
         now < self.until.load(Ordering::Acquire)
     }

@@ -2,8 +2,8 @@
 //!
 //! Each call of the readable bulkhead takes the lock twice, for a number that goes up by one and down by one.
 //! So while nobody waits, the core *lends out* its free places, as one atomic word: a compare-exchange takes a
-//! place out of it, another puts it back. The word also counts how many were taken, so that it alone tells
-//! how many came and how many went.
+//! place out of it, another puts it back. The word also counts how many were taken, so that it tells
+//! how many came and went since it was lent.
 //!
 //! Whatever is not so simple takes the lock, takes the word back, lets the readable core do it (reject, queue,
 //! hand a place on, leave, tell the numbers), and lends the places out again if nobody waits then.
@@ -12,8 +12,8 @@
 //! a place still goes from hand to hand.
 //!
 //! What remains are four atomic steps a call, two on the word and two on the count of handles, for a permit
-//! owns one. What is given up: a rejection, which is for the core to count, costs a little more than in the
-//! readable one.
+//! owns one. What is given up: a rejection is for the core to count, and takes the word back for that. So a
+//! bulkhead that is full, or has a queue, is slower than the readable one.
 
 #[cfg(loom)]
 use loom::sync::{
@@ -54,16 +54,19 @@ struct Shared {
     core: Mutex<Core>,
 }
 
+// ANCHOR: bits
 /// The lower 43 bits are the free places. A bulkhead of more than these hold, 8,796,093,022,207, stays behind
 /// the lock.
 const FREE: u64 = TAKEN - 1;
 const TAKEN_SHIFT: u32 = 43;
-/// One that was taken: the next 20 bits count them.
+/// One that was taken: the next 20 bits count them, so that one call in a million has to take the lock.
 const TAKEN: u64 = 1 << TAKEN_SHIFT;
 /// From here on the core decides: nothing is lent, or 2^20 were taken since. That overflows into this bit and no
 /// further: the next caller takes the word back, and lends it with a count of 0.
 const ASK_THE_CORE: u64 = 1 << 63;
+/// No word that was lent becomes this: when its highest bit is set, the 20 below are 0.
 const NOT_LENT: u64 = u64::MAX;
+// ANCHOR_END: bits
 
 impl Bulkhead {
     /// As [`Bulkhead::new`](crate::Bulkhead::new).
@@ -150,8 +153,8 @@ impl Bulkhead {
         Permit { bulkhead: self.clone() }
     }
 
-    /// Takes a place out of the word; `false`, with nothing done, if that is for the core to do.
     // ANCHOR: word
+    /// Takes a place out of the word; `false`, with nothing done, if that is for the core to do.
     fn take(&self) -> bool {
         let taken = |word| (word < ASK_THE_CORE && word & FREE > 0).then(|| word + TAKEN - 1);
         // Acquires what the last holder of the place released: whatever he did in it is done and seen. Who

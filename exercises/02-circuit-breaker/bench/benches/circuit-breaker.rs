@@ -1,5 +1,5 @@
 //! What one call through a closed breaker costs, and one rejection by an open one. Every breaker is
-//! closed by default and has seen nothing but successes, or is open for a day.
+//! closed by default and has seen nothing but successes, if its row says nothing else, or is open for a day.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -63,11 +63,32 @@ macro_rules! row {
     };
 }
 
+/// The same, but one call in a hundred fails, so that the window does change.
+macro_rules! some_fail {
+    ($row:expr, $($breaker:ident)::+) => {
+        $row.case(ALLOWED, || {
+            use $($breaker)::+::{CircuitBreaker, Config, Outcome};
+            let breaker = Arc::new(CircuitBreaker::new(Config::default()).expect("valid"));
+            move || {
+                let (breaker, mut calls) = (Arc::clone(&breaker), 0_u32);
+                move || {
+                    calls += 1;
+                    let fails = calls.is_multiple_of(100);
+                    let outcome = if fails { Outcome::Failure } else { Outcome::Success };
+                    breaker.try_acquire().map(|permit| permit.record(outcome)).is_ok()
+                }
+            }
+        })
+    };
+}
+
 /// A permit, and its outcome.
 fn ours(table: &mut Table) {
     row!(table.yours(), circuit_breaker);
     row!(table.reference("reference"), circuit_breaker_solution);
     row!(table.reference("reference, fast"), circuit_breaker_solution::fast);
+    some_fail!(table.reference("reference, 1 % fail"), circuit_breaker_solution);
+    some_fail!(table.reference("reference, fast, 1 % fail"), circuit_breaker_solution::fast);
     table.reference("reference, fast, async").case(ALLOWED, || {
         use circuit_breaker_solution::fast::{CircuitBreaker, Config};
         let breaker = Arc::new(CircuitBreaker::new(Config::default()).expect("valid"));
