@@ -4,7 +4,7 @@
 //   cargo xtask book && node .ci/book-quality.mjs [FOLDER OF PAGES] [PAGE…]
 //
 // In light and in dark: axe-core (contrast, names, alternatives, order of headings). At the width of a
-// phone: nothing scrolls sideways. Every word is British English or stands in words.txt. And what the book's
+// phone: nothing scrolls sideways. On paper: nothing is cut off. Every word is British English or stands in words.txt. And what the book's
 // script adds works by keyboard, is remembered, and is missed by nobody who has no JavaScript.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -121,6 +121,19 @@ async function narrow(page) {
     await tab.context().close();
 }
 
+// A sheet of A4, less its margins. Paper doesn't scroll: what is wider is lost.
+async function printed(page) {
+    const tab = await open(page, { width: 717 });
+    await tab.emulateMedia({ media: 'print' });
+    const cut = await tab.evaluate(() => [...document.querySelectorAll('main :is(table, pre, svg)')]
+        .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
+        .map(element => element.textContent.trim().slice(0, 80)));
+    for (const element of cut.slice(0, SHOWN)) {
+        find(page, `is wider than paper: ${element}`);
+    }
+    await tab.context().close();
+}
+
 // Whether what is done is so after a reload. The browser writes what it stores a moment later, on a busy machine
 // more than one, and a page that is loaded again before has lost it: so it is done again, with more time each time.
 async function afterReload(tab, act, isSo) {
@@ -200,6 +213,7 @@ for (const page of pages) {
         await accessible(page, theme);
     }
     await narrow(page);
+    await printed(page);
     // print.html repeats the chapters.
     if (page !== 'print.html') {
         await spelled(page);
