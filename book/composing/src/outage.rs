@@ -153,4 +153,17 @@ mod tests {
             assert!(innermost > alone * 9 / 10, "fallback innermost: {innermost} of {alone} calls");
         }
     }
+
+    /// With bad luck some requests fail early by chance, and the breaker hears of those.
+    #[test]
+    fn a_breaker_outside_hears_of_failures_only_if_the_tries_fit_into_the_deadline() {
+        let rejections = |note: &str| {
+            let breaker = QUESTIONS.iter().find(|question| question.name == "breaker").unwrap();
+            let order = format!("deadline › breaker › retry › timeout ({note})");
+            let order = breaker.orders.iter().find(|candidate| candidate.name() == order).unwrap();
+            run(Order { bad_luck: 0.0, ..*order }, 7).unwrap().rejections
+        };
+        assert_eq!(rejections("no budget"), 0, "tries of a second are dropped at the deadline");
+        assert!(rejections("no budget, tries of 550 ms") > 0, "three of these are not");
+    }
 }
