@@ -64,9 +64,19 @@ pub fn explain(outcome: &Outcome, limit: Duration) -> Verdict {
         let todo_at = Some(panic.place.replace('\\', "/"));
         return Verdict { todo_at, ..Verdict::new(Status::NotStarted, todo) };
     }
-    match panics.as_slice() {
+    match up_to_the_tests_own_last(&panics, &outcome.stdout) {
         [] => Verdict::new(Status::Failed, without_panic(outcome)),
         [others @ .., last] => failed(others, last, &outcome.stdout),
+    }
+}
+
+/// Without the panics that other threads have after the test's own: its end drops the runtime under
+/// them, and what tokio says of that is no reason.
+fn up_to_the_tests_own_last<'a>(panics: &'a [Panic], stdout: &str) -> &'a [Panic] {
+    let of_the_test = |panic: &Panic| stdout.contains(&format!("test {} ... ", panic.thread));
+    match panics.iter().rposition(of_the_test) {
+        Some(last) => &panics[..=last],
+        None => panics,
     }
 }
 
@@ -142,6 +152,8 @@ fn failed(others: &[Panic], last: &Panic, stdout: &str) -> Verdict {
 /// One panic as the standard library's hook printed it.
 #[derive(Debug, PartialEq)]
 struct Panic {
+    /// libtest names a test's thread after the test.
+    thread: String,
     /// `file:line`
     place: String,
     message: String,
@@ -152,8 +164,8 @@ fn panics(stderr: &str) -> Vec<Panic> {
     let mut panics: Vec<Panic> = Vec::new();
     let mut inside = false;
     for line in stderr.lines() {
-        if let Some(place) = panic_place(line) {
-            panics.push(Panic { place, message: String::new() });
+        if let Some((thread, place)) = thread_and_place(line) {
+            panics.push(Panic { thread, place, message: String::new() });
             inside = true;
         } else if line.starts_with("note: ") || line.starts_with("stack backtrace:") {
             inside = false;
@@ -173,11 +185,12 @@ fn panics(stderr: &str) -> Vec<Panic> {
 }
 
 /// `thread 'name' (id) panicked at src/lib.rs:3:5:`
-fn panic_place(line: &str) -> Option<String> {
+fn thread_and_place(line: &str) -> Option<(String, String)> {
     let rest = line.strip_prefix("thread '")?.strip_suffix(':')?;
-    let (_, place) = rest.split_once(" panicked at ")?;
+    let (thread, place) = rest.split_once(" panicked at ")?;
+    let (name, _id) = thread.rsplit_once('\'')?;
     let (file_and_line, _column) = place.rsplit_once(':')?;
-    Some(file_and_line.to_owned())
+    Some((name.to_owned(), file_and_line.to_owned()))
 }
 
 /// `             at ./src/lib.rs:30:9` of a backtrace: std writes it so if it is below the current
@@ -297,6 +310,8 @@ fn shorten(message: &str) -> String {
 mod tests {
     use std::env;
     use std::process::Command;
+    use std::sync::mpsc;
+    use std::thread::{self, JoinHandle};
 
     use super::*;
     use crate::process;
@@ -372,8 +387,35 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "fails on purpose"]
+    fn fails_before_its_thread_does() {
+        /// Ends the thread it waits for, as a runtime that is dropped does.
+        struct Ends(Option<(mpsc::Sender<()>, JoinHandle<()>)>);
+
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                let (sender, thread) = self.0.take().expect("dropped once");
+                drop(sender);
+                thread.join().expect_err("the receiver panics");
+            }
+        }
+
+        let (sender, receiver) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || receiver.recv().expect("nobody ends this thread"));
+        let _ends = Ends(Some((sender, thread)));
+        panic!("the assertion speaks first");
+    }
+
+    #[test]
+    fn a_thread_that_ends_with_the_check_is_not_its_reason() {
+        let verdict = explained("fails_before_its_thread_does");
+        assert_eq!(verdict.message.lines().next(), Some("the assertion speaks first"));
+    }
+
+    #[test]
     fn a_panic_on_purpose_in_the_spec_is_not_blamed_but_one_in_the_code_is() {
         let panic = |place: &str, message: &str| Panic {
+            thread: "a_check".to_owned(),
             place: place.to_owned(),
             message: message.to_owned(),
         };
