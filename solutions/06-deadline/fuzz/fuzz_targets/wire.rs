@@ -1,10 +1,14 @@
 //! Any bytes are a deadline or an error, and what is read can be written and read again.
 //!
-//! With cargo-fuzz and a nightly compiler: `cargo fuzz run wire`, in `solutions/06-deadline`. On a stable
-//! one, from the folder `fuzz`, without the address sanitizer and with a C++ compiler:
+//! The seeds are what a million runs seldom find by themselves: bytes in the form of a time of day.
+//!
+//! With cargo-fuzz and a nightly compiler: `cargo fuzz run wire fuzz/corpus fuzz/seeds`, in
+//! `solutions/06-deadline`. On a stable one, from the folder `fuzz`, without the address sanitizer and with
+//! a C++ compiler:
 //!
 //! ```console
-//! RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing" cargo run --release --target x86_64-unknown-linux-gnu -- -runs=1000000
+//! mkdir -p corpus
+//! RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing" cargo run --release --target x86_64-unknown-linux-gnu -- -runs=1000000 corpus seeds
 //! ```
 #![no_main]
 
