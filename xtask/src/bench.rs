@@ -44,11 +44,10 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
             with_bench.map(|exercise| exercise.id).chain([STORM.to_owned()]).collect()
         }
     };
-    let mut all_measured = true;
     for name in names {
-        all_measured &= measure(workbook, &name, args)?;
+        measure(workbook, &name, args)?;
     }
-    Ok(all_measured)
+    Ok(true)
 }
 
 fn has_bench(workbook: &Workbook, exercise: &Path) -> bool {
@@ -59,7 +58,7 @@ fn has_bench(workbook: &Workbook, exercise: &Path) -> bool {
 const OF_CRITERION: [&str; 2] = ["Benchmarking ", "Gnuplot not found"];
 
 /// Criterion's standard output is left out as well, so the table comes in a file.
-fn measure(workbook: &Workbook, name: &str, args: &Args) -> Result<bool> {
+fn measure(workbook: &Workbook, name: &str, args: &Args) -> Result<()> {
     let table = workbook.scratch_dir().join(format!("bench-{name}.txt"));
     fs::create_dir_all(workbook.scratch_dir()).context("cannot make a folder for the table")?;
     let package = if name == STORM { STORMS_PACKAGE.to_owned() } else { format!("{name}-bench") };
@@ -71,8 +70,10 @@ fn measure(workbook: &Workbook, name: &str, args: &Args) -> Result<bool> {
     };
 
     // By itself, so that cargo's progress shows as it is.
+    let not_measured =
+        || format!("the bench of {name} did not run to its end: the reason is above");
     if !bench("--no-run").status().context("cannot start cargo")?.success() {
-        return Ok(false);
+        bail!(not_measured());
     }
     let mut command = bench("--quiet");
     command.args(["--", "--table"]).arg(&table);
@@ -86,11 +87,11 @@ fn measure(workbook: &Workbook, name: &str, args: &Args) -> Result<bool> {
         }
     }
     if !child.wait().context("cannot wait for the bench")?.success() {
-        return Ok(false);
+        bail!(not_measured());
     }
 
     let text = fs::read_to_string(&table)
         .with_context(|| format!("the bench of {name} left no table in {}", table.display()))?;
     output::out(&format!("\n{text}"));
-    Ok(true)
+    Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::cargo::{self, Metadata};
 use crate::output;
@@ -18,6 +18,9 @@ pub struct Args {
     /// Serve the book on this machine and rebuild it when a file changes
     #[arg(long, conflicts_with = "open")]
     serve: bool,
+    /// Where to serve it, on 127.0.0.1
+    #[arg(long, value_name = "PORT", requires = "serve")]
+    port: Option<u16>,
     /// Draw the figures anew first, from a run of the solutions: after a change to a lab
     #[arg(long)]
     figures: bool,
@@ -28,13 +31,17 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         draw_figures(workbook, &workbook.root.join("book").join("src").join("figures"))?;
     }
     let mut all = vec!["run", "--package", "book-builder", "--"];
+    let port = args.port.map(|port| port.to_string());
     match &args.open {
-        _ if args.serve => all.push("serve"),
+        _ if args.serve => {
+            all.push("serve");
+            all.extend(port.iter().flat_map(|port| ["--port", port.as_str()]));
+        }
         None => all.push("build"),
         Some(page) if page.is_empty() => all.extend(["build", "--open"]),
         Some(page) => all.extend(["build", "--open", page]),
     }
-    cargo::stream(workbook, &all)
+    cargo::must_stream(workbook, &all, "the book").map(|()| true)
 }
 
 /// Has every program that draws figures write them into `folder`.
@@ -54,9 +61,7 @@ pub fn draw_figures(workbook: &Workbook, folder: &Path) -> Result<()> {
             "--figures",
             folder,
         ];
-        if !cargo::stream(workbook, &args)? {
-            bail!("{binary} could not draw its figures: see its message above");
-        }
+        cargo::must_stream(workbook, &args, &format!("{binary}, which draws figures,"))?;
     }
     Ok(())
 }

@@ -56,6 +56,15 @@ pub fn stream(workbook: &Workbook, args: &[&str]) -> Result<bool> {
     Ok(status.success())
 }
 
+/// Runs cargo with the terminal as it is for a command that has nothing else to do: where cargo or
+/// `what` it runs fails, its own message is the reason.
+pub fn must_stream(workbook: &Workbook, args: &[&str], what: &str) -> Result<()> {
+    if stream(workbook, args)? {
+        return Ok(());
+    }
+    bail!("{what} did not run to its end: the reason is above");
+}
+
 /// Compiles the spec of one package.
 pub fn build_spec(workbook: &Workbook, package: &str) -> Result<Build> {
     let mut command = cargo(workbook);

@@ -10,15 +10,31 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::cargo;
-use crate::explain::{Verdict, explain, panicked_in_std};
+use crate::explain::{Home, Verdict, explain, panicked_in_std};
 use crate::process::{self, End};
 use crate::progress::Progress;
 use crate::report::{CheckReport, Status};
 use crate::workbook::Workbook;
 
-/// The first check of a spec that has to be ended costs its whole time limit; the others then get
-/// no more than this. Otherwise a loop in a function that all checks use would cost minutes.
-const LIMIT_AFTER_A_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a check may take before it is ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    pub each: Duration,
+    /// For those after the first that had to be ended.
+    pub after_one_was_ended: Duration,
+}
+
+impl Limit {
+    /// Less after the first: otherwise a loop in a function that all checks use would cost minutes.
+    pub const USUAL: Self =
+        Self { each: Duration::from_secs(10), after_one_was_ended: Duration::from_secs(1) };
+
+    /// The same for all: what somebody asked for.
+    pub const fn of_each(each: Duration) -> Self {
+        Self { each, after_one_was_ended: each }
+    }
+}
+
 /// Listing runs none of the reader's code.
 const LIMIT_OF_LISTING: Duration = Duration::from_secs(30);
 
@@ -59,12 +75,7 @@ impl Spec<'_> {
     }
 
     /// Runs the tests, side by side, and reports them in the same order.
-    pub fn run(
-        &self,
-        tests: &[String],
-        limit: Duration,
-        progress: &Progress,
-    ) -> Result<Vec<Check>> {
+    pub fn run(&self, tests: &[String], limit: Limit, progress: &Progress) -> Result<Vec<Check>> {
         let next = AtomicUsize::new(0);
         let one_timed_out = AtomicBool::new(false);
         let done = Mutex::new(Vec::with_capacity(tests.len()));
@@ -73,7 +84,7 @@ impl Spec<'_> {
                 Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < tests.len())
             {
                 let shortened = one_timed_out.load(Ordering::Relaxed);
-                let limit = if shortened { limit.min(LIMIT_AFTER_A_TIMEOUT) } else { limit };
+                let limit = if shortened { limit.after_one_was_ended } else { limit.each };
                 let check = self.run_one(&tests[index], limit);
                 if matches!(&check, Ok(check) if check.report.status == Status::TimedOut) {
                     one_timed_out.store(true, Ordering::Relaxed);
@@ -99,12 +110,18 @@ impl Spec<'_> {
             command.env("RUST_BACKTRACE", backtrace);
             process::run(command, limit).with_context(|| self.cannot_run())
         };
-        let mut outcome = run("0")?;
-        // Backtraces take their time, so only whom it helps gets one.
-        if panicked_in_std(&outcome) {
-            outcome = run("1")?;
+        let home = Home { root: &self.workbook.root, folder: &self.folder };
+        let outcome = run("0")?;
+        let mut verdict = explain(&outcome, limit, home);
+        // Backtraces take their time, so only whom it helps gets one. The first verdict stands: a
+        // second run that ends otherwise tells of a race, not of a check that passes.
+        if panicked_in_std(&outcome, home) {
+            let located = explain(&run("1")?, limit, home);
+            if located.status == verdict.status {
+                verdict = located;
+            }
         }
-        let Verdict { status, message, by_assertion, todo_at } = explain(&outcome, limit);
+        let Verdict { status, message, by_assertion, todo_at, at } = verdict;
         let (module, name) = match test.rsplit_once("::") {
             Some((path, name)) => (path.strip_prefix("steps::").unwrap_or(path), name),
             None => ("", test),
@@ -114,6 +131,7 @@ impl Spec<'_> {
             status,
             message,
             millis: outcome.took.as_millis(),
+            at,
             by_assertion,
             todo_at,
         };

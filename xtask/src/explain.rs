@@ -1,10 +1,12 @@
 //! From how a check's process ended to what a reader should know about it.
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::process::{End, Outcome};
 use crate::report::Status;
+use crate::workbook::slashes;
 
 /// Longer messages are cut: a debug print of a large structure explains nothing.
 const LONGEST_LINE: usize = 400;
@@ -20,22 +22,33 @@ pub struct Verdict {
     pub by_assertion: bool,
     /// `file:line` of the `todo!` that was reached.
     pub todo_at: Option<String>,
+    /// `file:line` in the spec that spoke.
+    pub at: Option<String>,
+}
+
+/// Where a check ran: std prints the places of a backtrace from there, and this module from the root.
+#[derive(Clone, Copy)]
+pub struct Home<'a> {
+    pub root: &'a Path,
+    /// The package's folder, relative to the root.
+    pub folder: &'a Path,
 }
 
 impl Verdict {
     fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: shorten(&message.into()), by_assertion: false, todo_at: None }
+        let message = shorten(&message.into());
+        Self { status, message, by_assertion: false, todo_at: None, at: None }
     }
 }
 
 /// Whether something panicked at a place in the standard library, which no reader can open. With a
 /// backtrace (`RUST_BACKTRACE=1`) [`explain`] finds the place in the workbook from where it was called.
-pub fn panicked_in_std(outcome: &Outcome) -> bool {
-    panics(&outcome.stderr).iter().any(Panic::is_in_std)
+pub fn panicked_in_std(outcome: &Outcome, home: Home<'_>) -> bool {
+    panics(&outcome.stderr, home).iter().any(Panic::is_in_std)
 }
 
-pub fn explain(outcome: &Outcome, limit: Duration) -> Verdict {
-    let panics = panics(&outcome.stderr);
+pub fn explain(outcome: &Outcome, limit: Duration, home: Home<'_>) -> Verdict {
+    let panics = panics(&outcome.stderr, home);
     // Reader's code that calls `exit(0)` also exits with success; only libtest prints this line.
     let passed = outcome.stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed"));
     let finished = outcome.stdout.lines().any(|line| line.starts_with("test result: "));
@@ -61,7 +74,7 @@ pub fn explain(outcome: &Outcome, limit: Duration) -> Verdict {
         return Verdict::new(Status::Crashed, ended_early(status, &panics));
     }
     if let Some((panic, todo)) = panics.iter().find_map(|panic| Some((panic, panic.todo()?))) {
-        let todo_at = Some(panic.place.replace('\\', "/"));
+        let todo_at = Some(panic.place.clone());
         return Verdict { todo_at, ..Verdict::new(Status::NotStarted, todo) };
     }
     match up_to_the_tests_own_last(&panics, &outcome.stdout) {
@@ -94,14 +107,23 @@ fn timed_out(busy: Option<bool>, limit: Duration) -> String {
 }
 
 fn ended_early(status: ExitStatus, panics: &[Panic]) -> String {
-    let after = panics
-        .first()
-        .map_or_else(String::new, |panic| format!("\nbefore that, a panic: {}", panic.brief()));
+    if let Some(failure) = panics.iter().find(|panic| panic.is_of_memory()) {
+        return failure.brief();
+    }
+    let mut after = String::new();
+    if let [first, others @ ..] = panics {
+        after += &format!("\nbefore that, a panic: {}", first.brief());
+        // The one that ended the process, as far as the reader's code is concerned.
+        if let Some(second) = others.first() {
+            after += &format!("\nand while it unwound, another: {}", second.brief());
+        }
+    }
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         let name = match signal {
             4 => " (illegal instruction)",
-            6 => " (abort: a panic while panicking, or `std::process::abort`)",
+            6 if panics.len() > 1 => " (abort: a panic while panicking)",
+            6 => " (abort: is there a `std::process::abort` in your code?)",
             9 => " (killed: out of memory?)",
             11 => " (invalid memory access)",
             _ => "",
@@ -146,7 +168,8 @@ fn failed(others: &[Panic], last: &Panic, stdout: &str) -> Verdict {
     }
     let by_assertion =
         panic.is_snapshot() || (panic.is_in_spec() && !panic.message.starts_with("called `"));
-    Verdict { by_assertion, ..Verdict::new(Status::Failed, message) }
+    let at = last.is_in_spec().then(|| last.place.clone());
+    Verdict { by_assertion, at, ..Verdict::new(Status::Failed, message) }
 }
 
 /// One panic as the standard library's hook printed it.
@@ -154,26 +177,36 @@ fn failed(others: &[Panic], last: &Panic, stdout: &str) -> Verdict {
 struct Panic {
     /// libtest names a test's thread after the test.
     thread: String,
-    /// `file:line`
+    /// `file:line` from the workbook's root, with `/` on every system.
     place: String,
     message: String,
 }
 
-/// All panics of a standard error, in order.
-fn panics(stderr: &str) -> Vec<Panic> {
+/// What std's last words begin with when an allocation fails.
+const OF_MEMORY: &str = "memory allocation of ";
+/// A last panic of std's own says that one in the code could not unwind.
+const CANNOT_UNWIND: [&str; 2] =
+    ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
+
+/// All panics of a standard error, in order, and an allocation that failed as another.
+fn panics(stderr: &str, home: Home<'_>) -> Vec<Panic> {
     let mut panics: Vec<Panic> = Vec::new();
     let mut inside = false;
     for line in stderr.lines() {
         if let Some((thread, place)) = thread_and_place(line) {
             panics.push(Panic { thread, place, message: String::new() });
             inside = true;
+        } else if line.starts_with(OF_MEMORY) && line.ends_with(" failed") {
+            let [thread, place] = [String::new(), "/library/alloc".to_owned()];
+            panics.push(Panic { thread, place, message: line.to_owned() });
+            inside = false;
         } else if line.starts_with("note: ") || line.starts_with("stack backtrace:") {
             inside = false;
         } else if let Some(panic) = panics.last_mut() {
             if inside {
                 panic.message += line;
                 panic.message.push('\n');
-            } else if let Some(place) = frame(line).filter(|_| panic.is_in_std()) {
+            } else if let Some(place) = frame(line, home).filter(|_| panic.is_in_std()) {
                 panic.place = place;
             }
         }
@@ -181,6 +214,7 @@ fn panics(stderr: &str) -> Vec<Panic> {
     for panic in &mut panics {
         panic.message.truncate(panic.message.trim_end().len());
     }
+    panics.retain(|panic| !CANNOT_UNWIND.iter().any(|text| panic.message.starts_with(text)));
     panics
 }
 
@@ -190,19 +224,42 @@ fn thread_and_place(line: &str) -> Option<(String, String)> {
     let (thread, place) = rest.split_once(" panicked at ")?;
     let (name, _id) = thread.rsplit_once('\'')?;
     let (file_and_line, _column) = place.rsplit_once(':')?;
-    Some((name.to_owned(), file_and_line.to_owned()))
+    Some((name.to_owned(), straight(file_and_line)))
 }
 
-/// `             at ./src/lib.rs:30:9` of a backtrace: std writes it so if it is below the current
-/// folder, which is the exercise's. None for any other frame.
-fn frame(line: &str) -> Option<String> {
+/// `             at ./src/lib.rs:30:9` of a backtrace: std writes it so if it is below the folder in
+/// which the check runs, and in full otherwise. None for a frame outside of the workbook.
+fn frame(line: &str, home: Home<'_>) -> Option<String> {
     let (file_and_line, _column) = line.trim_start().strip_prefix("at ")?.rsplit_once(':')?;
-    Some(file_and_line.replace('\\', "/").strip_prefix("./")?.to_owned())
+    let place = straight(file_and_line);
+    if let Some(below) = place.strip_prefix("./") {
+        return Some(format!("{}/{below}", slashes(home.folder)));
+    }
+    let root = straight(&home.root.to_string_lossy());
+    place.strip_prefix(&root)?.strip_prefix('/').map(str::to_owned)
+}
+
+/// With `/`, and without the way back of a `#[path = "../…"]`.
+fn straight(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split(['/', '\\']) {
+        match (part, parts.last()) {
+            ("..", Some(&above)) if above != ".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 impl Panic {
     fn is_in_std(&self) -> bool {
-        self.place.replace('\\', "/").contains("/library/")
+        self.place.contains("/library/")
+    }
+
+    fn is_of_memory(&self) -> bool {
+        self.message.starts_with(OF_MEMORY)
     }
 
     fn todo(&self) -> Option<&str> {
@@ -213,7 +270,7 @@ impl Panic {
 
     /// The spec lies in `tests/`, also when a solution includes it from there.
     fn is_in_spec(&self) -> bool {
-        self.place.split(['/', '\\']).any(|part| part == "tests")
+        self.place.split('/').any(|part| part == "tests")
     }
 
     fn is_snapshot(&self) -> bool {
@@ -221,7 +278,12 @@ impl Panic {
     }
 
     fn brief(&self) -> String {
-        format!("{} (at {})", self.message.lines().next().unwrap_or("no message"), self.place)
+        let what = self.message.lines().next().unwrap_or("no message");
+        // The place of an allocation is known from a backtrace alone.
+        if self.is_of_memory() && self.is_in_std() {
+            return what.to_owned();
+        }
+        format!("{what} (at {})", self.place)
     }
 
     fn describe(&self, stdout: &str) -> String {
@@ -325,7 +387,8 @@ mod tests {
         command.args(["--exact", &name, "--nocapture", "--test-threads=1", "--include-ignored"]);
         command.env("RUST_BACKTRACE", "0").env("INSTA_UPDATE", "no").env("INSTA_OUTPUT", "diff");
         command.env_remove("INSTA_FORCE_PASS");
-        explain(&process::run(command, LIMIT).unwrap(), LIMIT)
+        let home = Home { root: Path::new("/"), folder: Path::new("xtask") };
+        explain(&process::run(command, LIMIT).unwrap(), LIMIT, home)
     }
 
     #[test]

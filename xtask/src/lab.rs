@@ -31,5 +31,5 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let package = format!("{name}-lab");
     let mut all = vec!["run", "--release", "--package", &package, "--"];
     all.extend(args.args.iter().map(String::as_str));
-    cargo::stream(workbook, &all)
+    cargo::must_stream(workbook, &all, &format!("the lab of {name}")).map(|()| true)
 }

@@ -53,6 +53,9 @@ pub struct CheckReport {
     /// Empty for a pass.
     pub message: String,
     pub millis: u128,
+    /// `file:line` of the spec, from the root: the assertion that spoke, or else the check. None for
+    /// what has passed or is to do.
+    pub at: Option<String>,
     #[serde(skip)]
     pub by_assertion: bool,
     /// `file:line` of the `todo!` that it came to.

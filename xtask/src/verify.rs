@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::cargo::{self, Build};
-use crate::checks::{Check, Spec};
+use crate::checks::{Check, Limit, Spec};
 use crate::files;
 use crate::output;
 use crate::progress::Progress;
@@ -23,20 +23,24 @@ pub struct Args {
     /// Run the reference solutions instead of your code
     #[arg(long)]
     pub solutions: bool,
-    /// Stay, and run again whenever a source file changes
+    /// Stay, and verify each of these exercises again when its source changes
     #[arg(long, conflicts_with_all = ["json", "solutions"])]
     pub watch: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
-    /// Seconds after which a check is ended
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub time_limit: u64,
+    /// Seconds after which a check is ended; without it 10, and 1 after the first that had to be
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub time_limit: Option<u64>,
 }
 
 impl Args {
     fn subject(&self) -> Subject {
         if self.solutions { Subject::Solution } else { Subject::Reader }
+    }
+
+    fn limit(&self) -> Limit {
+        self.time_limit.map_or(Limit::USUAL, |s| Limit::of_each(Duration::from_secs(s)))
     }
 }
 
@@ -62,7 +66,7 @@ pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report
         let report = if !begun && one_is_open && names.is_empty() {
             unbuilt(exercise, Status::NotStarted, Vec::new())
         } else {
-            verify(workbook, exercise, args.subject(), Duration::from_secs(args.time_limit))?
+            verify(workbook, exercise, args.subject(), args.limit())?
         };
         reports.push(report);
     }
@@ -86,7 +90,7 @@ pub fn verify(
     workbook: &Workbook,
     exercise: &Exercise,
     subject: Subject,
-    limit: Duration,
+    limit: Limit,
 ) -> Result<ExerciseReport> {
     let folder = exercise.path(subject);
     let mut notes = Vec::new();

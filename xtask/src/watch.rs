@@ -25,7 +25,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<()> {
 
     verify_once(workbook, args, &args.exercises)?;
     loop {
-        output::err("\nwatching exercises/*/src; Ctrl-C ends it");
+        output::err(&format!("\nwatching {}; Ctrl-C ends it", watched(workbook, args)));
         let changed = next_change(workbook, args, &events)?;
         output::out(&format!(
             "\n{}\n",
@@ -33,6 +33,16 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<()> {
         ));
         verify_once(workbook, args, &changed)?;
     }
+}
+
+/// The folders whose files begin another run.
+fn watched(workbook: &Workbook, args: &Args) -> String {
+    let named = workbook.selected(&args.exercises).unwrap_or_default();
+    if args.exercises.is_empty() || named.is_empty() {
+        return "exercises/*/src".to_owned();
+    }
+    let folders = named.iter().map(|exercise| format!("exercises/{}/src", exercise.folder));
+    folders.collect::<Vec<_>>().join(", ")
 }
 
 /// What went wrong may be mended by the next edit.

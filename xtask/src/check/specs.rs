@@ -2,20 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
 
 use anyhow::Result;
 
 use super::Findings;
 use crate::cargo::{self, Build};
-use crate::checks::{Check, Spec};
+use crate::checks::{Check, Limit, Spec};
 use crate::files;
 use crate::output::count;
 use crate::progress::Progress;
 use crate::report::Status;
 use crate::workbook::{Exercise, Subject, Workbook, slashes};
 
-const TIME_LIMIT: Duration = Duration::from_secs(10);
 const CHECKS_PER_STEP: std::ops::RangeInclusive<usize> = 3..=9;
 
 /// The starter compiles without a warning, and each check fails by its `todo!`, or is declared to
@@ -136,5 +134,5 @@ pub fn build_and_run(copy: &Workbook, exercise: &Exercise, subject: Subject) -> 
     let spec = Spec { workbook: copy, executable, folder: exercise.path(subject) };
     let tests = spec.list()?;
     let progress = Progress::new(&slashes(&exercise.path(subject)), tests.len());
-    Ok(Ran::Checks(spec.run(&tests, TIME_LIMIT, &progress)?, warnings))
+    Ok(Ran::Checks(spec.run(&tests, Limit::USUAL, &progress)?, warnings))
 }

@@ -222,6 +222,7 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
         "exercises/01-adder/lab/src/main.rs",
         "fn main() {
              let args: Vec<_> = std::env::args().skip(1).collect();
+             if args[0] == \"--fail\" { std::process::exit(1) }
              if args[0] != \"--figures\" { return println!(\"lab {args:?}\") }
              std::fs::create_dir_all(&args[1]).unwrap();
              for name in [\"a\", \"b\"] { std::fs::write(format!(\"{}/{name}.svg\", args[1]), name).unwrap() }
@@ -245,8 +246,21 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
         (book.code, &*book.stdout),
         (0, "book [\"build\", \"--open\", \"adder#adding-1\"]\n")
     );
-    let book = workbook.xtask(&["book", "--serve"]);
-    assert_eq!((book.code, &*book.stdout), (0, "book [\"serve\"]\n"));
+    let book = workbook.xtask(&["book", "--serve", "--port", "4000"]);
+    assert_eq!((book.code, &*book.stdout), (0, "book [\"serve\", \"--port\", \"4000\"]\n"));
+
+    // What could not do its work ends with 2; its own message stands above.
+    let lab = workbook.xtask(&["lab", "1", "--fail"]);
+    assert_eq!(lab.code, 2);
+    let reason = "error: the lab of adder did not run to its end: the reason is above\n";
+    assert!(lab.stderr.ends_with(reason), "{}", lab.stderr);
+    let builder = workbook.read("book/builder/src/main.rs");
+    workbook.write("book/builder/src/main.rs", "fn main() { std::process::exit(1) }");
+    let book = workbook.xtask(&["book"]);
+    assert_eq!(book.code, 2);
+    let reason = "error: the book did not run to its end: the reason is above\n";
+    assert!(book.stderr.ends_with(reason), "{}", book.stderr);
+    workbook.write("book/builder/src/main.rs", &builder);
 
     assert!(
         !workbook.path("book/src/figures").exists(),

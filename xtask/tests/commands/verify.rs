@@ -215,7 +215,7 @@ fn the_solutions_pass_and_json_has_the_promised_form() {
     assert_eq!(exercise["status"], "not_started");
     assert_eq!(keys(&exercise["steps"][4]), ["checks", "id", "status", "title"]);
     let check = &exercise["steps"][4]["checks"][0];
-    assert_eq!(keys(check), ["message", "millis", "name", "status"]);
+    assert_eq!(keys(check), ["at", "message", "millis", "name", "status"]);
     assert_eq!(check["name"], "zero_grows_by_5");
     assert_eq!(check["message"], "step 5: add 5 to 0");
 }
@@ -227,7 +227,30 @@ const TROUBLE: &[(&str, &str, &str, &str)] = &[
         "panics_within_std",
         "let _ = std::time::Instant::now() + std::time::Duration::MAX;",
         "failed",
-        "overflow when adding duration to instant\nat src/lib.rs:2",
+        "overflow when adding duration to instant\nat exercises/01-adder/src/lib.rs:2",
+    ),
+    (
+        "panics_within_std_the_first_time",
+        "if std::fs::create_dir(\"once\").is_ok() {
+             let _ = std::time::Instant::now() + std::time::Duration::MAX;
+         }",
+        "failed",
+        "overflow when adding duration to instant",
+    ),
+    (
+        "panics_while_panicking",
+        "struct Guard(u32);
+         impl Drop for Guard { fn drop(&mut self) { self.0 -= 1; } }
+         let _guard = Guard(0); panic!(\"the first\")",
+        "crashed",
+        "\nbefore that, a panic: the first (at exercises/01-adder/src/lib.rs:10)\n\
+         and while it unwound, another: attempt to subtract with overflow (at exercises/01-adder/src/lib.rs:9)",
+    ),
+    (
+        "asks_for_too_much_memory",
+        "let bytes: Vec<u8> = Vec::with_capacity(std::hint::black_box(1 << 62)); std::hint::black_box(&bytes);",
+        "crashed",
+        "memory allocation of 4611686018427387904 bytes failed (at exercises/01-adder/src/lib.rs:12)",
     ),
     ("loops_for_ever", "loop { std::hint::spin_loop() }", "timed_out", "ended after 1 s"),
     (
@@ -332,6 +355,19 @@ fn each_way_to_go_wrong_is_explained_as_what_it_is() {
     "#);
     // The other steps have lost their checks: they are not passed for that.
     assert_eq!(document["exercises"][0]["steps"][1]["status"], "not_started");
+}
+
+#[test]
+fn the_time_limit_that_was_asked_for_is_that_of_every_check() {
+    let workbook = Workbook::new();
+    for n in [1, 2] {
+        let task = format!("todo!(\"step {n}: add {n} to {{x}}\")");
+        workbook.replace("exercises/01-adder/src/lib.rs", &task, "loop { std::thread::park() }");
+    }
+    let ran = workbook.xtask(&["verify", "adder", "--json", "--time-limit", "2"]);
+
+    let ended = |seconds| ran.stdout.matches(&format!("ended after {seconds} s, still")).count();
+    assert_eq!((ended(2), ended(1)), (6, 0), "three checks of each step:\n{}", ran.stdout);
 }
 
 #[cfg(target_os = "linux")]
