@@ -2,22 +2,17 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
+use workbook::Workbook;
 
-use crate::cargo;
+use crate::cargo::{self, Metadata, Package, Role};
 use crate::output;
-use crate::workbook::{Subject, Workbook};
-
-/// The load generator has a bench too, in a package of its own.
-const STORM: &str = "storm";
-const STORMS_PACKAGE: &str = "costs";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The exercise by id, folder or number, or `storm`; all that have a bench if none is named
+    /// The exercise by id, folder or number, or `storm`; all benches if none is named
     exercise: Option<String>,
     /// A first look, in less than a minute a pattern
     #[arg(long)]
@@ -28,43 +23,29 @@ pub struct Args {
 }
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
-    let names = match &args.exercise {
-        Some(name) if name == STORM => vec![STORM.to_owned()],
-        Some(name) => {
-            let exercise = workbook.exercise(name)?;
-            if !has_bench(workbook, &exercise.path(Subject::Reader)) {
-                bail!("the exercise `{}` has no bench", exercise.id);
-            }
-            vec![exercise.id]
-        }
-        None => {
-            let all = workbook.exercises()?.into_iter();
-            let with_bench =
-                all.filter(|exercise| has_bench(workbook, &exercise.path(Subject::Reader)));
-            with_bench.map(|exercise| exercise.id).chain([STORM.to_owned()]).collect()
-        }
+    let metadata = Metadata::load(workbook)?;
+    let benches: Vec<_> = match &args.exercise {
+        None => metadata.with_role(Role::Bench).collect(),
+        Some(name) => vec![metadata.of(workbook, Role::Bench, name)?],
     };
-    for name in names {
-        measure(workbook, &name, args)?;
+    for bench in benches {
+        measure(workbook, bench, args)?;
     }
     Ok(true)
-}
-
-fn has_bench(workbook: &Workbook, exercise: &Path) -> bool {
-    workbook.root.join(exercise).join("bench").join("Cargo.toml").is_file()
 }
 
 /// What criterion says of each of its turns, and has no setting to leave unsaid.
 const OF_CRITERION: [&str; 2] = ["Benchmarking ", "Gnuplot not found"];
 
 /// Criterion's standard output is left out as well, so the table comes in a file.
-fn measure(workbook: &Workbook, name: &str, args: &Args) -> Result<()> {
+fn measure(workbook: &Workbook, package: &Package, args: &Args) -> Result<()> {
+    let name = package.target("bench");
+    let name = name.with_context(|| format!("the package `{}` has no bench", package.name))?;
     let table = workbook.scratch_dir().join(format!("bench-{name}.txt"));
     fs::create_dir_all(workbook.scratch_dir()).context("cannot make a folder for the table")?;
-    let package = if name == STORM { STORMS_PACKAGE.to_owned() } else { format!("{name}-bench") };
     let bench = |flag: &str| {
         let mut command = cargo::cargo(workbook);
-        command.args(["bench", flag, "--package", &package, "--bench", name]);
+        command.args(["bench", flag, "--package", &package.name, "--bench", name]);
         command.stdout(Stdio::null());
         command
     };

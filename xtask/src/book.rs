@@ -2,13 +2,15 @@
 //! ones from a run of the solutions. Drawing compiles every lab, so a reader's first click on a page
 //! does without; that the figures are those of the code is `check`'s business.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use workbook::{Workbook, files};
 
-use crate::cargo::{self, Metadata};
+use crate::cargo::{self, Metadata, Role};
+use crate::generated::{self, Mode};
 use crate::output;
-use crate::workbook::Workbook;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -28,7 +30,9 @@ pub struct Args {
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     if args.figures {
-        draw_figures(workbook, &workbook.root.join("book").join("src").join("figures"))?;
+        for line in figures(workbook, Mode::Bless)?.not_current {
+            output::err(&line);
+        }
     }
     let mut all = vec!["run", "--package", "book-builder", "--"];
     let port = args.port.map(|port| port.to_string());
@@ -44,44 +48,31 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     cargo::must_stream(workbook, &all, "the book").map(|()| true)
 }
 
-/// Has every program that draws figures write them into `folder`.
-pub fn draw_figures(workbook: &Workbook, folder: &Path) -> Result<()> {
-    let folder =
-        folder.to_str().with_context(|| format!("{} is not valid Unicode", folder.display()))?;
-    for (package, binary) in drawing_binaries(workbook)? {
-        output::err(&format!("figures of {binary}"));
-        let args = [
-            "run",
-            "--release",
-            "--package",
-            &package,
-            "--bin",
-            &binary,
-            "--",
-            "--figures",
-            folder,
-        ];
-        cargo::must_stream(workbook, &args, &format!("{binary}, which draws figures,"))?;
-    }
-    Ok(())
+/// What became of the figures and tables in the book.
+pub struct Drawn {
+    pub files: usize,
+    /// Those in the book that were not as the programs draw them.
+    pub not_current: Vec<String>,
 }
 
-/// Package and binary of each lab, of storm's cascade and of the tables of costs, as far as they exist.
-fn drawing_binaries(workbook: &Workbook) -> Result<Vec<(String, String)>> {
-    let metadata = Metadata::load(workbook)?;
-    let mut found = Vec::new();
-    for package in metadata.packages {
-        for target in package
-            .targets
-            .into_iter()
-            .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
-        {
-            let is_lab = package.name.ends_with("-lab") && target.name == package.name;
-            if is_lab || ["cascade", "costs"].contains(&target.name.as_str()) {
-                found.push((package.name.clone(), target.name));
-            }
-        }
+/// Has every program that draws figures draw them, and holds those in the book to the result.
+pub fn figures(workbook: &Workbook, mode: Mode) -> Result<Drawn> {
+    let fresh = workbook.scratch_dir().join("figures");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).with_context(|| format!("cannot empty {}", fresh.display()))?;
     }
-    found.sort();
-    Ok(found)
+    let shown =
+        fresh.to_str().with_context(|| format!("{} is not valid Unicode", fresh.display()))?;
+    let metadata = Metadata::load(workbook)?;
+    for package in metadata.with_role(Role::Figures) {
+        let name = &package.name;
+        output::err(&format!("figures of {name}"));
+        let args = ["run", "--release", "--package", name, "--", "--figures", shown];
+        cargo::must_stream(workbook, &args, &format!("{name}, which draws figures,"))?;
+    }
+    let folder = Path::new("book").join("src").join("figures");
+    let wanted = generated::below(&folder, &files::read_tree(&fresh)?);
+    let renew = "run `cargo xtask book --figures`";
+    let not_current = generated::hold(&workbook.root, &wanted, Some(&folder), mode, renew)?;
+    Ok(Drawn { files: wanted.len(), not_current })
 }

@@ -2,13 +2,14 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::workbook::Workbook;
+use workbook::Workbook;
 
 /// A compiled spec, or why it did not compile.
 #[derive(Debug)]
@@ -149,13 +150,60 @@ pub struct Metadata {
 pub struct Package {
     pub id: String,
     pub name: String,
-    pub targets: Vec<Target>,
+    targets: Vec<Target>,
+    #[serde(default)]
+    metadata: Option<Tables>,
+}
+
+/// `[package.metadata]`
+#[derive(Deserialize)]
+struct Tables {
+    workbook: Option<Part>,
+}
+
+/// `[package.metadata.workbook]`: what the package is to the workbook.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    role: Roles,
+    /// The id of an exercise, or a name of its own such as `composing`: what a reader types.
+    of: String,
 }
 
 #[derive(Deserialize)]
-pub struct Target {
-    pub name: String,
-    pub kind: Vec<String>,
+#[serde(untagged)]
+enum Roles {
+    One(Role),
+    Several(Vec<Role>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// In virtual time.
+    Lab,
+    /// Over real sockets.
+    LiveLab,
+    Bench,
+    /// Draws figures or tables of the book: `--figures FOLDER`.
+    Figures,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lab => "lab",
+            Self::LiveLab => "live lab",
+            Self::Bench => "bench",
+            Self::Figures => "figures",
+        })
+    }
 }
 
 impl Metadata {
@@ -166,6 +214,49 @@ impl Metadata {
         if !output.status.success() {
             bail!("cargo cannot read the workspace: see its message above");
         }
-        serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata printed")
+        let mut metadata: Self = serde_json::from_slice(&output.stdout)
+            .context("cannot read what cargo metadata printed")?;
+        metadata.packages.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(metadata)
+    }
+
+    /// The packages of this role, by name.
+    pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(move |package| package.has_role(role))
+    }
+
+    /// The package that has this role for what a reader means by `name`: an exercise, or a name of its own.
+    pub fn of(&self, workbook: &Workbook, role: Role, name: &str) -> Result<&Package> {
+        let find = |of| self.with_role(role).find(|package| package.of() == of);
+        if let Some(found) = find(name) {
+            return Ok(found);
+        }
+        let id = workbook.exercise(name)?.id;
+        find(&id).with_context(|| format!("the exercise `{id}` has no {role}"))
+    }
+}
+
+impl Package {
+    fn part(&self) -> Option<&Part> {
+        self.metadata.as_ref()?.workbook.as_ref()
+    }
+
+    fn has_role(&self, role: Role) -> bool {
+        match self.part().map(|part| &part.role) {
+            Some(Roles::One(one)) => *one == role,
+            Some(Roles::Several(roles)) => roles.contains(&role),
+            None => false,
+        }
+    }
+
+    /// What it belongs to: the id of an exercise, or a name of its own.
+    pub fn of(&self) -> &str {
+        self.part().map(|part| part.of.as_str()).unwrap_or_default()
+    }
+
+    /// The name of its first target of a kind: `bench`, `bin`.
+    pub fn target(&self, kind: &str) -> Option<&str> {
+        let target = self.targets.iter().find(|target| target.kind.iter().any(|k| k == kind))?;
+        Some(&target.name)
     }
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use workbook::slashes;
+
 use crate::process::{End, Outcome};
 use crate::report::Status;
-use crate::workbook::slashes;
 
 /// Longer messages are cut: a debug print of a large structure explains nothing.
 const LONGEST_LINE: usize = 400;

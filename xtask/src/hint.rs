@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
+use workbook::{Exercise, Workbook};
 
 use crate::output::{self, bold, indent, wrap};
 use crate::state::State;
-use crate::workbook::{Exercise, Workbook};
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -1,13 +1,10 @@
 //! `cargo xtask lab`: the lab of an exercise or of a chapter without one, in release mode, with its
 //! arguments passed on.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use workbook::Workbook;
 
-use crate::cargo;
-use crate::workbook::{Subject, Workbook};
-
-/// The chapter that has a lab and no exercise: `book/composing`.
-const COMPOSING: &str = "composing";
+use crate::cargo::{self, Metadata, Role};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -19,17 +16,9 @@ pub struct Args {
 }
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
-    let name = if args.exercise == COMPOSING {
-        args.exercise.clone()
-    } else {
-        let exercise = workbook.exercise(&args.exercise)?;
-        if !workbook.root.join(exercise.path(Subject::Reader)).join("lab").is_dir() {
-            bail!("the exercise `{}` has no lab", exercise.id);
-        }
-        exercise.id
-    };
-    let package = format!("{name}-lab");
-    let mut all = vec!["run", "--release", "--package", &package, "--"];
+    let metadata = Metadata::load(workbook)?;
+    let lab = metadata.of(workbook, Role::Lab, &args.exercise)?;
+    let mut all = vec!["run", "--release", "--package", &lab.name, "--"];
     all.extend(args.args.iter().map(String::as_str));
-    cargo::must_stream(workbook, &all, &format!("the lab of {name}")).map(|()| true)
+    cargo::must_stream(workbook, &all, &format!("the lab of {}", lab.of())).map(|()| true)
 }

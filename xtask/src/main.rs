@@ -13,10 +13,8 @@
 mod bench;
 mod book;
 mod cargo;
-mod check;
-mod checks;
 mod explain;
-mod files;
+mod generated;
 mod hint;
 mod lab;
 mod output;
@@ -24,19 +22,20 @@ mod process;
 mod progress;
 mod report;
 mod reset;
+mod self_check;
 mod solution;
+mod spec;
 mod state;
 mod verify;
 mod view;
 mod watch;
-mod workbook;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::workbook::Workbook;
+use workbook::Workbook;
 
 #[derive(Parser)]
 #[command(
@@ -67,7 +66,7 @@ enum Command {
     /// Build the book
     Book(book::Args),
     /// For maintainers: check that starters, solutions, mistakes, figures and book hold together
-    Check(check::Args),
+    Check(self_check::Args),
 }
 
 fn main() -> ExitCode {
@@ -88,6 +87,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<bool> {
     let workbook = Workbook::find()?;
     match command {
+        Command::Verify(args) if args.watch => watch::run(&workbook, &args).map(|()| true),
         Command::Verify(args) => verify::run(&workbook, &args),
         Command::Hint(args) => hint::run(&workbook, &args),
         Command::Lab(args) => lab::run(&workbook, &args),
@@ -95,6 +95,6 @@ fn run(command: Command) -> Result<bool> {
         Command::Reset(args) => reset::run(&workbook, &args),
         Command::Solution(args) => solution::run(&workbook, &args),
         Command::Book(args) => book::run(&workbook, &args),
-        Command::Check(args) => check::run(&workbook, &args),
+        Command::Check(args) => self_check::run(&workbook, &args),
     }
 }

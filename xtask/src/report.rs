@@ -1,6 +1,7 @@
 //! What `verify` found, in the form that `--json` prints.
 
-use serde::Serialize;
+use anstream::adapter::strip_str;
+use serde::{Serialize, Serializer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,10 +33,10 @@ pub struct ExerciseReport {
     pub id: String,
     pub title: String,
     pub status: Status,
-    pub steps: Vec<StepReport>,
     /// What the reader should know beside the checks, such as an edited spec or a compile error.
-    #[serde(skip)]
+    #[serde(serialize_with = "without_colour")]
     pub notes: Vec<String>,
+    pub steps: Vec<StepReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,10 +45,16 @@ pub struct StepReport {
     pub title: String,
     pub status: Status,
     pub checks: Vec<CheckReport>,
+    /// `file:line` of the comment `// step N:` that asks for it, as far as there is one.
+    #[serde(skip)]
+    pub task_at: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckReport {
+    /// Of the spec: `step_1_trip` for `steps::step_1_trip::three_failures_open_it`.
+    #[serde(skip)]
+    pub module: String,
     pub name: String,
     pub status: Status,
     /// Empty for a pass.
@@ -61,6 +68,11 @@ pub struct CheckReport {
     /// `file:line` of the `todo!` that it came to.
     #[serde(skip)]
     pub todo_at: Option<String>,
+}
+
+/// rustc's errors come with colour.
+fn without_colour<S: Serializer>(notes: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(notes.iter().map(|note| strip_str(note).to_string()))
 }
 
 impl Report {

@@ -5,11 +5,10 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use workbook::{Sources, Subject, Workbook, files, slashes};
 
-use crate::files;
 use crate::output;
 use crate::state::State;
-use crate::workbook::{Subject, Workbook, slashes};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -22,7 +21,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let folder = exercise.path(Subject::Reader);
     let source = workbook.root.join(&folder).join("src");
     let shown = slashes(&folder.join("src"));
-    let (now, starter) = exercise.sources(workbook)?;
+    let Sources { source: now, starter, .. } = Sources::read(&workbook.root, &exercise)?;
     if starter.is_empty() {
         let starter = slashes(&folder.join(".starter"));
         bail!("{starter} is missing. To bring it back: git checkout -- {starter}");

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use workbook::{Sources, Subject, Workbook, files, slashes};
 
-use crate::files;
 use crate::output::{self, bold, green, red};
-use crate::workbook::{Subject, Workbook, slashes};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -26,11 +25,10 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         bail!("the exercise `{}` has no solution in {}", exercise.id, slashes(&solution_folder));
     }
     // What the exercise has no file for goes beyond it: a chapter of its own leads there.
-    let (_, starter) = exercise.sources(workbook)?;
+    let Sources { source: reader, starter, .. } = Sources::read(&workbook.root, &exercise)?;
     let beyond: Vec<_> = solution.extract_if(.., |path, _| !starter.contains_key(path)).collect();
     let mut text = String::new();
     if args.diff {
-        let reader = files::read_tree(&workbook.root.join(&reader_folder))?;
         // Files of the exercise alone are given ones, which the solution takes from there.
         for (path, reference) in &solution {
             let yours = reader.get(path).map(|text| lossy(text)).unwrap_or_default();

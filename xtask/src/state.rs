@@ -6,9 +6,7 @@ use std::fs;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-
-use crate::files;
-use crate::workbook::Workbook;
+use workbook::{Workbook, files};
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use workbook::{Exercise, Sources, Step, Subject, Workbook, files, slashes};
 
-use crate::cargo::{self, Build};
-use crate::checks::{Check, Limit, Spec};
-use crate::files;
 use crate::output;
-use crate::progress::Progress;
 use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport, combine};
+use crate::spec::{self, Limit, Ran};
 use crate::state::State;
 use crate::view;
-use crate::watch;
-use crate::workbook::{Exercise, Step, Subject, Workbook, slashes};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -45,57 +41,52 @@ impl Args {
 }
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
-    if args.watch {
-        return watch::run(workbook, args).map(|()| true);
-    }
-    let report = once(workbook, args, &args.exercises)?;
-    Ok(report.all_passed())
+    Ok(once(workbook, args, &args.exercises)?.all_passed())
 }
 
 /// Verifies the exercises of these names (all, for none) and prints the report.
 pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report> {
+    let subject = args.subject();
     let exercises = workbook.selected(names)?;
-    let mut reports = Vec::new();
+    let mut reports: Vec<ExerciseReport> = Vec::new();
     let mut anything_begun = false;
     for exercise in &exercises {
-        let begun = args.solutions || exercise.is_begun(workbook)?;
+        let sources = Sources::read(&workbook.root, exercise)?;
+        let begun = subject == Subject::Solution || sources.is_begun();
         anything_begun |= begun;
-        let one_is_open =
-            reports.iter().any(|report: &ExerciseReport| report.status != Status::Passed);
+        let one_is_open = reports.iter().any(|report| report.status != Status::Passed);
         // The next exercise to begin is built, so that its first checks can be shown; the others need not be.
         let report = if !begun && one_is_open && names.is_empty() {
             unbuilt(exercise, Status::NotStarted, Vec::new())
         } else {
-            verify(workbook, exercise, args.subject(), args.limit())?
+            verify(workbook, exercise, &sources, subject, args.limit())?
         };
         reports.push(report);
     }
-    if args.subject() == Subject::Reader {
+    if subject == Subject::Reader {
         remember_current_step(workbook, &mut reports);
     }
     let report = Report::new(reports);
-    if args.json {
-        for note in report.exercises.iter().flat_map(|exercise| &exercise.notes) {
-            output::err(note);
-        }
-        output::out(&serde_json::to_string(&report)?);
+    output::out(&if args.json {
+        serde_json::to_string(&report)?
     } else {
-        output::out(&view::render(workbook, &exercises, &report, args.subject(), !anything_begun));
-    }
+        view::render(&exercises, &report, subject, !anything_begun)
+    });
     Ok(report)
 }
 
 /// Builds and runs one exercise's spec. An error is for what is not about the code in it.
-pub fn verify(
+fn verify(
     workbook: &Workbook,
     exercise: &Exercise,
+    sources: &Sources,
     subject: Subject,
     limit: Limit,
 ) -> Result<ExerciseReport> {
     let folder = exercise.path(subject);
     let mut notes = Vec::new();
-    for (path, what) in exercise.spec_changes(workbook)? {
-        let path = slashes(&path);
+    for (path, what) in sources.spec_changes() {
+        let path = slashes(&exercise.path(Subject::Reader).join(path));
         notes.push(format!("{path} {what}. To bring it back: git checkout -- {path}"));
     }
     let source = folder.join("src").join("lib.rs");
@@ -117,21 +108,24 @@ pub fn verify(
         }
         return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
     }
-    let executable = match cargo::build_spec(workbook, &exercise.package(subject))? {
-        Build::Ready { executable, .. } => executable,
-        Build::Broken(errors) => {
+    let checks = match spec::build_and_run(workbook, exercise, subject, limit)? {
+        Ran::Checks { checks, .. } => checks,
+        Ran::DoesNotCompile(errors) => {
             notes.push(compile_errors(&errors));
             return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
         }
     };
-    let spec = Spec { workbook, executable, folder };
-    let tests = spec.list()?;
-    let checks = {
-        let progress = Progress::new(&exercise.id, tests.len());
-        spec.run(&tests, limit, &progress)?
-    };
-    let begun = subject == Subject::Solution || exercise.is_begun(workbook)?;
-    Ok(assemble(workbook, exercise, begun, checks, notes))
+    let mut report = assemble(workbook, exercise, checks, notes);
+    if report.status == Status::NotStarted && (subject == Subject::Solution || sources.is_begun()) {
+        report.status = Status::Failed;
+    }
+    let text = files::read_text(&workbook.root.join(&source))?;
+    for (step, number) in report.steps.iter_mut().zip(1..) {
+        let task = format!("// step {number}:");
+        let line = text.lines().position(|line| line.trim_start().starts_with(&task));
+        step.task_at = line.map(|line| format!("{}:{}", slashes(&source), line + 1));
+    }
+    Ok(report)
 }
 
 /// A check that comes to the task of a later step is not waiting for that step: something in its own
@@ -154,57 +148,51 @@ fn tell_a_later_task(check: &mut CheckReport, step: usize) {
 fn assemble(
     workbook: &Workbook,
     exercise: &Exercise,
-    begun: bool,
-    mut checks: Vec<Check>,
+    mut checks: Vec<CheckReport>,
     mut notes: Vec<String>,
 ) -> ExerciseReport {
-    let steps: Vec<_> = exercise
-        .steps
-        .iter()
-        .zip(1..)
-        .map(|(step, number)| {
-            let module = exercise.module(step);
-            let of_step = checks.extract_if(.., |check| check.module == module);
-            let mut checks: Vec<_> = of_step.map(|check| check.report).collect();
-            for check in &mut checks {
-                tell_a_later_task(check, number);
-            }
-            // Libtest sorts by name; the spec tells them in an order that makes sense.
-            let steps = exercise.path(Subject::Reader).join("tests").join("steps");
-            let path = workbook.root.join(steps).join(module + ".rs");
-            let text = files::read_text(&path).unwrap_or_default();
-            checks.sort_by_key(|check| text.find(&format!("fn {}(", check.name)));
-            let status = combine(checks.iter().map(|check| check.status));
-            StepReport { id: step.id.clone(), title: step.title.clone(), status, checks }
-        })
-        .collect();
+    let mut steps = Vec::new();
+    for step in &exercise.steps {
+        let module = step.module();
+        let mut of_step: Vec<_> = checks.extract_if(.., |check| check.module == module).collect();
+        for check in &mut of_step {
+            tell_a_later_task(check, step.number);
+        }
+        let order = exercise.checks(&workbook.root, step).unwrap_or_default();
+        of_step.sort_by_key(|check| order.iter().position(|name| *name == check.name));
+        let status = combine(of_step.iter().map(|check| check.status));
+        steps.push(StepReport { status, checks: of_step, ..empty(step) });
+    }
     for check in checks {
         notes.push(format!(
             "the check {}::{} belongs to no step of {}/exercise.toml and does not count",
             check.module,
-            check.report.name,
+            check.name,
             slashes(&exercise.path(Subject::Reader)),
         ));
     }
-    let status = combine(steps.iter().map(|step| step.status));
-    let status = match status {
-        Status::Passed => Status::Passed,
-        Status::NotStarted if !begun => Status::NotStarted,
+    let status = match combine(steps.iter().map(|step| step.status)) {
+        status @ (Status::Passed | Status::NotStarted) => status,
         _ => Status::Failed,
     };
-    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, steps, notes }
+    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, notes, steps }
 }
 
 /// The report of an exercise whose checks were not run.
 fn unbuilt(exercise: &Exercise, status: Status, notes: Vec<String>) -> ExerciseReport {
-    let step = |step: &Step| StepReport {
+    let step = |step| StepReport { status, ..empty(step) };
+    let steps = exercise.steps.iter().map(step).collect();
+    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, notes, steps }
+}
+
+fn empty(step: &Step) -> StepReport {
+    StepReport {
         id: step.id.clone(),
         title: step.title.clone(),
-        status,
+        status: Status::NotStarted,
         checks: Vec::new(),
-    };
-    let steps = exercise.steps.iter().map(step).collect();
-    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, steps, notes }
+        task_at: None,
+    }
 }
 
 /// The first errors in full: the others often follow from them.

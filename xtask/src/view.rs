@@ -1,10 +1,9 @@
 //! The report for people: a line an exercise, then the one step to work on.
 
-use std::fs;
+use workbook::{Exercise, Subject, slashes};
 
 use crate::output::{bold, count, green, indent, red, wrap, yellow};
 use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport};
-use crate::workbook::{Exercise, Subject, Workbook, slashes};
 
 /// A whole report on a clone as it came has no more lines than this.
 const LINES: usize = 25;
@@ -15,7 +14,6 @@ const OPEN_SHOWN: usize = 3;
 
 /// `exercises` are those of the report, in the same order.
 pub fn render(
-    workbook: &Workbook,
     exercises: &[Exercise],
     report: &Report,
     subject: Subject,
@@ -55,7 +53,7 @@ pub fn render(
         text += &format!(" {id} is done. See it work, and compare:\n{}\n", afterwards(last));
     }
     let room = LINES.saturating_sub(text.lines().count());
-    text += &next_step(workbook, exercise, found, subject, room);
+    text += &next_step(exercise, found, subject, room);
     text
 }
 
@@ -70,13 +68,7 @@ fn standing(found: &ExerciseReport) -> String {
     }
 }
 
-fn next_step(
-    workbook: &Workbook,
-    exercise: &Exercise,
-    found: &ExerciseReport,
-    subject: Subject,
-    room: usize,
-) -> String {
+fn next_step(exercise: &Exercise, found: &ExerciseReport, subject: Subject, room: usize) -> String {
     let index = found.first_open_step().unwrap_or_default();
     let (step, declared) = (&found.steps[index], &exercise.steps[index]);
     let source = exercise.path(subject).join("src").join("lib.rs");
@@ -85,17 +77,12 @@ fn next_step(
         return format!(" {} mend what is named above, then {again}\n", bold("next:"));
     }
     let heading = format!("next: step {}, {}", index + 1, step.id);
-    // To the line of the task: the `todo!` that a check came to, or else the comment.
-    let commented = fs::read_to_string(workbook.root.join(&source)).ok().and_then(|text| {
-        let task = format!("// step {}:", index + 1);
-        text.lines().position(|line| line.trim_start().starts_with(&task))
-    });
     let source = slashes(&source);
+    // To the line of the task: the `todo!` that a check came to, or else the comment.
     let to_do = step.checks.iter().find(|check| check.status == Status::NotStarted);
     let todo_at = to_do.and_then(|check| check.todo_at.as_ref());
-    let todo_at = todo_at.filter(|place| place.starts_with(&source)).cloned();
-    let commented_at = commented.map(|line| format!("{source}:{}", line + 1));
-    let place = todo_at.or(commented_at).unwrap_or(source);
+    let todo_at = todo_at.filter(|place| place.starts_with(&source));
+    let place = todo_at.or(step.task_at.as_ref()).unwrap_or(&source);
     let mut text = format!(
         " {}{:pad$} {}\n",
         bold(&heading),

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use notify::{Event, EventKind, RecursiveMode, Watcher as _};
+use workbook::{Exercise, Workbook};
 
 use crate::output;
 use crate::verify::{self, Args};
-use crate::workbook::{Exercise, Workbook};
 
 /// An editor saves with several events; this long without another, and it is done.
 const QUIET: Duration = Duration::from_millis(100);

@@ -4,7 +4,6 @@ mod check;
 #[cfg(test)]
 mod coverage;
 mod directive;
-mod exercise;
 mod open;
 mod preprocess;
 mod render;

@@ -9,9 +9,9 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 use scraper::{Html, Selector};
+use workbook::{Exercise, Step};
 
 use crate::directive::{Directive, Line, parse};
-use crate::exercise::Exercise;
 
 /// Runs before mdBook's own preprocessors, so that a line number is that of the file.
 pub struct Directives {
@@ -140,7 +140,8 @@ impl Page<'_> {
     }
 
     fn checks(&self, exercise: &str, step: usize) -> Result<String> {
-        let checks = Exercise::load(self.root, exercise)?.checks(step)?;
+        let exercise = Exercise::load(self.root, exercise)?;
+        let checks = exercise.checks(self.root, exercise.step(step)?)?;
         let mut html = "<ul class=\"checks\">\n".to_owned();
         for name in checks {
             let code = breakable(&name);
@@ -153,14 +154,18 @@ impl Page<'_> {
     /// Folded, under the step that catches them: a reader opens those that could have been theirs.
     fn mistakes(&self, folder: &str) -> Result<String> {
         let exercise = Exercise::load(self.root, folder)?;
-        let mut mistakes = exercise.mistakes()?;
+        let mistakes = exercise.mistakes(self.root)?.into_iter().map(|(file, mistake)| {
+            mistake.with_context(|| format!("solutions/{folder}/mistakes/{file}"))
+        });
+        let mut mistakes: Vec<_> = mistakes.collect::<Result<_>>()?;
+        ensure!(!mistakes.is_empty(), "solutions/{folder}/mistakes holds no mistake");
         mistakes.sort_by_key(|mistake| mistake.step);
         let mut text = String::new();
         let mut heading = None;
         for mistake in mistakes {
             let step = exercise.step(mistake.step)?;
             if heading.replace(mistake.step) != Some(mistake.step) {
-                let link = self.link(&exercise, &step.anchor);
+                let link = self.link(&exercise, step);
                 writeln!(text, "### Caught in [step {}]({link}): {}\n", mistake.step, step.title)?;
             }
             // Longer than any run of backticks that a diff of Rust code may hold.
@@ -176,7 +181,7 @@ impl Page<'_> {
                 mistake.why,
                 mistake.place,
                 breakable(&mistake.check),
-                mistake.diff,
+                mistake.diff.trim_end(),
             )?;
         }
         Ok(text)
@@ -186,18 +191,20 @@ impl Page<'_> {
         let exercise = Exercise::load(self.root, folder)?;
         // After a blank line: a table doesn't end a paragraph.
         let mut text = "\n| Step | | Checks |\n|---:|---|---:|\n".to_owned();
-        for (number, step) in (1..).zip(exercise.steps()) {
+        for step in &exercise.steps {
+            let number = step.number;
             let title = step.title.replace('|', "\\|");
-            let link = self.link(&exercise, &step.anchor);
-            let checks = exercise.checks(number)?.len();
+            let link = self.link(&exercise, step);
+            let checks = exercise.checks(self.root, step)?.len();
             writeln!(text, "| {number} | [{title}]({link}) | {checks} |")?;
         }
         Ok(text)
     }
 
     /// The link from this page to a step of an exercise.
-    fn link(&self, exercise: &Exercise, anchor: &str) -> String {
-        let chapter = exercise.chapter();
+    fn link(&self, exercise: &Exercise, step: &Step) -> String {
+        let Exercise { chapter, .. } = exercise;
+        let anchor = &step.anchor;
         if self.path == Path::new(chapter) {
             return format!("#{anchor}");
         }

@@ -23,8 +23,8 @@ const FILES: &[(&str, &str)] = &[
     (
         "exercises/02-breaker/exercise.toml",
         "id = \"breaker\"\ntitle = \"The breaker\"\nchapter = \"one.md\"\n\
-         [[step]]\nid = \"trip\"\ntitle = \"Trip\"\nanchor = \"trip\"\nhints = []\n\
-         [[step]]\nid = \"fail-fast\"\ntitle = \"Fail | fast\"\nanchor = \"fail-fast\"\nhints = []\n",
+         [[step]]\nid = \"trip\"\ntitle = \"Trip\"\nanchor = \"trip\"\nhints = [\"\", \"\", \"\"]\n\
+         [[step]]\nid = \"fail-fast\"\ntitle = \"Fail | fast\"\nanchor = \"fail-fast\"\nhints = [\"\", \"\", \"\"]\n",
     ),
     (
         "exercises/02-breaker/tests/steps/step_1_trip.rs",

@@ -1,4 +1,4 @@
-//! Running the checks of one compiled spec, each in a process of its own.
+//! A compiled spec: its checks run each in a process of its own.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,13 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use workbook::{Exercise, Subject, Workbook};
 
-use crate::cargo;
+use crate::cargo::{self, Build};
 use crate::explain::{Home, Verdict, explain, panicked_in_std};
 use crate::process::{self, End};
 use crate::progress::Progress;
 use crate::report::{CheckReport, Status};
-use crate::workbook::Workbook;
 
 /// How long a check may take before it is ended.
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +38,36 @@ impl Limit {
 /// Listing runs none of the reader's code.
 const LIMIT_OF_LISTING: Duration = Duration::from_secs(30);
 
-/// A test of the spec with its result.
-#[derive(Debug, Clone)]
-pub struct Check {
-    /// `step_1_trip` for `steps::step_1_trip::three_failures_open_it`.
-    pub module: String,
-    pub report: CheckReport,
+/// A compiled spec.
+/// The end of a build and a run.
+pub enum Ran {
+    Checks {
+        checks: Vec<CheckReport>,
+        /// rustc's.
+        warnings: Vec<String>,
+    },
+    DoesNotCompile(Vec<String>),
 }
 
+/// Builds an exercise's spec and runs every check. An error is for what is not about the code in it.
+pub fn build_and_run(
+    workbook: &Workbook,
+    exercise: &Exercise,
+    subject: Subject,
+    limit: Limit,
+) -> Result<Ran> {
+    let package = exercise.package(subject);
+    let (executable, warnings) = match cargo::build_spec(workbook, &package)? {
+        Build::Ready { executable, warnings } => (executable, warnings),
+        Build::Broken(errors) => return Ok(Ran::DoesNotCompile(errors)),
+    };
+    let spec = Spec { workbook, executable, folder: exercise.path(subject) };
+    let tests = spec.list()?;
+    let progress = Progress::new(&package, tests.len());
+    Ok(Ran::Checks { checks: spec.run(&tests, limit, &progress)?, warnings })
+}
+
+/// A compiled spec.
 pub struct Spec<'a> {
     pub workbook: &'a Workbook,
     pub executable: PathBuf,
@@ -75,7 +97,12 @@ impl Spec<'_> {
     }
 
     /// Runs the tests, side by side, and reports them in the same order.
-    pub fn run(&self, tests: &[String], limit: Limit, progress: &Progress) -> Result<Vec<Check>> {
+    pub fn run(
+        &self,
+        tests: &[String],
+        limit: Limit,
+        progress: &Progress,
+    ) -> Result<Vec<CheckReport>> {
         let next = AtomicUsize::new(0);
         let one_timed_out = AtomicBool::new(false);
         let done = Mutex::new(Vec::with_capacity(tests.len()));
@@ -86,7 +113,7 @@ impl Spec<'_> {
                 let shortened = one_timed_out.load(Ordering::Relaxed);
                 let limit = if shortened { limit.after_one_was_ended } else { limit.each };
                 let check = self.run_one(&tests[index], limit);
-                if matches!(&check, Ok(check) if check.report.status == Status::TimedOut) {
+                if matches!(&check, Ok(check) if check.status == Status::TimedOut) {
                     one_timed_out.store(true, Ordering::Relaxed);
                 }
                 done.lock().unwrap_or_else(PoisonError::into_inner).push((index, check));
@@ -103,7 +130,7 @@ impl Spec<'_> {
         done.into_iter().map(|(_, check)| check).collect()
     }
 
-    fn run_one(&self, test: &str, limit: Duration) -> Result<Check> {
+    fn run_one(&self, test: &str, limit: Duration) -> Result<CheckReport> {
         let run = |backtrace: &str| {
             let mut command = self.command();
             command.args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"]);
@@ -126,7 +153,8 @@ impl Spec<'_> {
             Some((path, name)) => (path.strip_prefix("steps::").unwrap_or(path), name),
             None => ("", test),
         };
-        let report = CheckReport {
+        Ok(CheckReport {
+            module: module.to_owned(),
             name: name.to_owned(),
             status,
             message,
@@ -134,8 +162,7 @@ impl Spec<'_> {
             at,
             by_assertion,
             todo_at,
-        };
-        Ok(Check { module: module.to_owned(), report })
+        })
     }
 
     fn command(&self) -> Command {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use workbook::{Exercise, Subject, Workbook};
 
-use super::Findings;
+use super::findings::Findings;
 use crate::cargo::{self, Metadata};
 use crate::process::{self, End};
-use crate::workbook::{Exercise, Subject, Workbook};
 
 /// Loom tries every interleaving; a model that has grown too large shows here.
 const LOOM_LIMIT: Duration = Duration::from_secs(300);

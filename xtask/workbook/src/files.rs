@@ -9,6 +9,10 @@ use anyhow::{Context as _, Result};
 /// The files below a folder by relative path; nothing for a folder that does not exist.
 pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
+/// Reads a folder with all that is below it.
+///
+/// # Errors
+/// If a file is there and can't be read.
 pub fn read_tree(folder: &Path) -> Result<Tree> {
     let mut tree = Tree::new();
     let mut open = vec![PathBuf::new()];
@@ -33,6 +37,9 @@ pub fn read_tree(folder: &Path) -> Result<Tree> {
 }
 
 /// Copies every file of `tree` below `folder`.
+///
+/// # Errors
+/// As of [`write`].
 pub fn write_tree(folder: &Path, tree: &Tree) -> Result<()> {
     for (relative, content) in tree {
         write(&folder.join(relative), content)?;
@@ -48,6 +55,7 @@ pub fn same_text(a: &Tree, b: &Tree) -> bool {
             .all(|((path_a, a), (path_b, b))| path_a == path_b && fold_crlf(a) == fold_crlf(b))
 }
 
+/// With `\n` for every `\r\n`.
 pub fn fold_crlf(content: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(content.len());
     for (index, byte) in content.iter().enumerate() {
@@ -58,16 +66,23 @@ pub fn fold_crlf(content: &[u8]) -> Vec<u8> {
     folded
 }
 
+/// # Errors
+/// With the path.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// # Errors
+/// With the path; also for a text that is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Writes a file and the folders above it. A file that has the content already keeps its time
 /// stamp, so that cargo rebuilds nothing.
+///
+/// # Errors
+/// With the path.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|now| now == content) {
         return Ok(());

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::Result;
+use workbook::files::{self, Tree};
+use workbook::{Exercise, Sources, Subject, Workbook, slashes};
 
-use super::Findings;
-use crate::files;
-use crate::output;
-use crate::workbook::{Exercise, Subject, Workbook, slashes};
+use super::findings::Findings;
+use crate::generated::{self, Mode};
 
 const STEPS: std::ops::RangeInclusive<usize> = 5..=7;
 
-pub fn check(workbook: &Workbook, exercises: &[Exercise]) -> Result<Findings> {
+pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<Findings> {
     let mut found = Findings::default();
     let mut ids = BTreeSet::new();
     for exercise in exercises {
@@ -37,34 +37,16 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise]) -> Result<Findings> {
         }
         modules(workbook, exercise, &mut found)?;
         chapter(workbook, exercise, &toml, &mut found);
-        untouched_copies(workbook, exercise, &mut found)?;
+        untouched_copies(workbook, exercise, mode, &mut found)?;
     }
     Ok(found)
-}
-
-/// Takes the tree as it stands as what readers get.
-pub fn bless(workbook: &Workbook, exercises: &[Exercise]) -> Result<()> {
-    for exercise in exercises {
-        let starter = workbook.root.join(exercise.path(Subject::Reader)).join(".starter");
-        let (source, now) = exercise.sources(workbook)?;
-        for stale in now.keys().filter(|path| !source.contains_key(*path)) {
-            fs::remove_file(starter.join("src").join(stale))?;
-        }
-        files::write_tree(&starter.join("src"), &source)?;
-        files::write(&starter.join("spec.sum"), exercise.spec_sum(workbook)?.as_bytes())?;
-        output::err(&format!(
-            "blessed {}: .starter and spec.sum are as the tree stands",
-            exercise.id
-        ));
-    }
-    Ok(())
 }
 
 /// Each step has its module in the spec, and each such module its step.
 fn modules(workbook: &Workbook, exercise: &Exercise, found: &mut Findings) -> Result<()> {
     let folder = exercise.path(Subject::Reader).join("tests").join("steps");
     let declared: BTreeSet<_> =
-        exercise.steps.iter().map(|step| format!("{}.rs", exercise.module(step))).collect();
+        exercise.steps.iter().map(|step| format!("{}.rs", step.module())).collect();
     let present: BTreeSet<_> = files::read_tree(&workbook.root.join(&folder))?
         .keys()
         .map(|path| slashes(path))
@@ -121,23 +103,27 @@ fn anchors(markdown: &str) -> BTreeSet<String> {
     anchors
 }
 
-fn untouched_copies(workbook: &Workbook, exercise: &Exercise, found: &mut Findings) -> Result<()> {
-    let folder = exercise.path(Subject::Reader);
-    let shown = slashes(&folder);
-    if exercise.is_begun(workbook)? {
-        found.wrong(format!(
-            "{shown}/src differs from {shown}/.starter/src: `cargo xtask reset {}` if you solved the exercise, \
-             `cargo xtask check --bless` if you changed the starter",
-            exercise.id
-        ));
-    }
-    let published =
-        fs::read_to_string(workbook.root.join(&folder).join(".starter").join("spec.sum"));
-    let published = published.unwrap_or_default().replace("\r\n", "\n");
-    if published != exercise.spec_sum(workbook)? {
-        found.wrong(format!(
-            "{shown}/.starter/spec.sum is not that of {shown}/tests: `cargo xtask check --bless`"
-        ));
+/// `.starter` holds what readers get: the sources and the sums of the spec.
+fn untouched_copies(
+    workbook: &Workbook,
+    exercise: &Exercise,
+    mode: Mode,
+    found: &mut Findings,
+) -> Result<()> {
+    let starter = exercise.path(Subject::Reader).join(".starter");
+    let sources = Sources::read(&workbook.root, exercise)?;
+    let copies = generated::below(&starter.join("src"), &sources.source);
+    let renew = format!(
+        "it is a copy of the exercise's; `cargo xtask reset {}` if you solved the exercise, `cargo xtask check --bless` if you changed the starter",
+        exercise.id
+    );
+    let sum = Tree::from([(starter.join("spec.sum"), sources.sum_of_spec().into_bytes())]);
+    let root = &workbook.root;
+    let mut outcome = generated::hold(root, &copies, Some(&starter.join("src")), mode, &renew)?;
+    outcome.extend(generated::hold(root, &sum, None, mode, "run `cargo xtask check --bless`")?);
+    match mode {
+        Mode::Verify => found.wrong.extend(outcome),
+        Mode::Bless => found.told.extend(outcome),
     }
     Ok(())
 }

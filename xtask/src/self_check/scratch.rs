@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use workbook::{Workbook, files};
 
-use crate::files;
 use crate::output::count;
-use crate::workbook::Workbook;
 
 /// The copy, with a target directory of its own: what is built there stays apart from the reader's.
 pub fn workbook(original: &Workbook) -> Workbook {

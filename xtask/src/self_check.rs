@@ -1,0 +1,146 @@
+//! `cargo xtask check`: the workbook checks itself. For maintainers.
+
+mod declared;
+mod figures;
+mod findings;
+mod mistakes;
+mod scratch;
+mod solutions;
+mod starters;
+mod suites;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use workbook::{Exercise, Workbook};
+
+use self::findings::Findings;
+use crate::generated::Mode;
+use crate::output::{self, bold, count, green, indent, red};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Exercises by id, folder or number; without one, all of them
+    #[arg(value_name = "EXERCISE")]
+    exercises: Vec<String>,
+    /// Only these parts
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Renew what programs make: starters and the sums of specs, from the exercises as they are; with
+    /// `--only figures`, the figures
+    #[arg(long)]
+    bless: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// exercise.toml, spec, chapter, .starter and spec.sum agree
+    Format,
+    /// Each starter compiles, and its checks fail by their todo!
+    Starters,
+    /// Each solution passes every check
+    Solutions,
+    /// Each mistake is caught by the check that it names
+    Mistakes,
+    /// The solutions hold under loom
+    Loom,
+    /// What `cargo test` leaves out passes too, the claims about published libraries in it
+    Suites,
+    /// The figures are current
+    Figures,
+    /// The book is sound
+    Book,
+}
+
+impl Part {
+    const OF_AN_EXERCISE: [Self; 5] =
+        [Self::Format, Self::Starters, Self::Solutions, Self::Mistakes, Self::Loom];
+
+    /// It works on a copy of the workbook.
+    fn on_copy(self) -> bool {
+        [Self::Starters, Self::Solutions, Self::Mistakes, Self::Loom].contains(&self)
+    }
+
+    fn title(self) -> String {
+        let value = self.to_possible_value();
+        let help = value.as_ref().and_then(|value| value.get_help()).map(ToString::to_string);
+        help.unwrap_or_default()
+    }
+}
+
+/// All parts run, whatever the earlier ones found. With exercises named, those parts that are about
+/// one.
+pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
+    let exercises = workbook.selected(&args.exercises)?;
+    let parts = match (&*args.only, args.bless, &*args.exercises) {
+        ([], true, _) => vec![Part::Format],
+        ([], false, []) => Part::value_variants().to_vec(),
+        ([], false, _) => Part::OF_AN_EXERCISE.to_vec(),
+        (only, _, _) => only.to_vec(),
+    };
+    let mode = if args.bless { Mode::Bless } else { Mode::Verify };
+    let mut report = Report::default();
+    if parts.iter().any(|part| part.on_copy()) {
+        output::err(&format!("a copy to work on: {}", scratch::copy(workbook)?));
+    }
+    let copy = scratch::workbook(workbook);
+    for part in parts {
+        report.part(&part.title(), || match part {
+            Part::Format => declared::check(workbook, &exercises, mode),
+            Part::Starters => Ok(each(&copy, &exercises, starters::check)),
+            Part::Solutions => Ok(each(&copy, &exercises, solutions::check)),
+            Part::Mistakes => Ok(each(&copy, &exercises, mistakes::check)),
+            Part::Loom => Ok(each(&copy, &exercises, suites::loom)),
+            Part::Suites => suites::left_out(workbook),
+            Part::Figures => figures::check(workbook, mode),
+            Part::Book => suites::book(workbook),
+        });
+    }
+    output::out(&if report.wrong == 0 {
+        format!("\n{}", green(format!("check: {} in order", count(report.parts, "part"))))
+    } else {
+        format!("\n{}", red(format!("check: {} to mend", count(report.wrong, "finding"))))
+    });
+    Ok(report.wrong == 0)
+}
+
+fn each(
+    copy: &Workbook,
+    exercises: &[Exercise],
+    part: fn(&Workbook, &Exercise) -> Result<Findings>,
+) -> Findings {
+    let mut all = Findings::default();
+    for exercise in exercises {
+        match part(copy, exercise) {
+            Ok(found) => all.add(found),
+            Err(error) => all.wrong(format!("{}: {error:#}", exercise.id)),
+        }
+    }
+    all
+}
+
+#[derive(Default)]
+struct Report {
+    parts: usize,
+    wrong: usize,
+}
+
+impl Report {
+    fn part(&mut self, title: &str, check: impl FnOnce() -> Result<Findings>) {
+        self.parts += 1;
+        output::out(&bold(format!("\n{}. {title}", self.parts)));
+        let found = check().unwrap_or_else(|error| Findings {
+            wrong: vec![format!("could not be checked: {error:#}")],
+            ..Findings::default()
+        });
+        self.wrong += found.wrong.len();
+        for line in &found.told {
+            output::out(&indent(line, 3));
+        }
+        for finding in &found.wrong {
+            output::out(&format!("   {}  {}", red("wrong"), indent(finding, 10).trim_start()));
+        }
+        if found.wrong.is_empty() {
+            output::out(&format!("   {}", green("in order")));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Starters fail for the right reason.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::Result;
+use workbook::{Exercise, Sources, Step, Subject, Workbook, files};
+
+use super::findings::Findings;
+use super::solutions::run_without_warning;
+use crate::output::count;
+use crate::report::Status;
+
+const CHECKS_PER_STEP: std::ops::RangeInclusive<usize> = 3..=9;
+
+/// The starter compiles without a warning, and each check fails by its `todo!`, or is declared to
+/// pass and does.
+pub fn check(copy: &Workbook, exercise: &Exercise) -> Result<Findings> {
+    let mut found = Findings::default();
+    let id = &exercise.id;
+    let folder = copy.root.join(exercise.path(Subject::Reader));
+    let Sources { source, starter, .. } = Sources::read(&copy.root, exercise)?;
+    for path in source.keys().filter(|path| !starter.contains_key(*path)) {
+        fs::remove_file(folder.join("src").join(path))?;
+    }
+    files::write_tree(&folder.join("src"), &starter)?;
+
+    let Some(checks) = run_without_warning(copy, exercise, Subject::Reader, &mut found)? else {
+        return Ok(found);
+    };
+    for step in &exercise.steps {
+        let module = step.module();
+        let of_step: Vec<_> = checks.iter().filter(|check| check.module == module).collect();
+        if !CHECKS_PER_STEP.contains(&of_step.len()) {
+            let (from, to) = CHECKS_PER_STEP.into_inner();
+            let n = of_step.len();
+            found
+                .wrong(format!("{id}, {module}: {}; a step has {from} to {to}", count(n, "check")));
+        }
+        for name in &step.passes_on_starter {
+            if !of_step.iter().any(|check| check.name == *name) {
+                found.wrong(format!(
+                    "{id}, {module}: passes_on_starter names `{name}`, which is no check of it"
+                ));
+            }
+        }
+        for check in of_step {
+            let name = &check.name;
+            let exempt = step.passes_on_starter.contains(name);
+            match check.status {
+                Status::NotStarted if exempt => found.wrong(format!(
+                    "{id}, {module}::{name} fails on the starter: take it out of passes_on_starter"
+                )),
+                Status::NotStarted => {}
+                Status::Passed if exempt => {}
+                Status::Passed => found.wrong(format!(
+                    "{id}, {module}::{name} passes on the untouched starter: it proves nothing; make it need the \
+                     reader's code, or declare it in passes_on_starter"
+                )),
+                _ => found.wrong(format!(
+                    "{id}, {module}::{name} fails on the starter, but not by its todo!:\n{}",
+                    check.message
+                )),
+            }
+        }
+    }
+    let declared: BTreeSet<_> = exercise.steps.iter().map(Step::module).collect();
+    for check in checks.iter().filter(|check| !declared.contains(&check.module)) {
+        found.wrong(format!("{id}, {}::{} belongs to no step", check.module, check.name));
+    }
+    found.tell(format!("{id}: {}", count(checks.len(), "check")));
+    Ok(found)
+}

@@ -1,0 +1,137 @@
+//! An exercise as its `exercise.toml` declares it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde::Deserialize;
+
+use crate::files;
+
+/// An exercise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exercise {
+    /// The package's name too; the solution's package is `<id>-solution`.
+    pub id: String,
+    /// As the book and the commands show it.
+    pub title: String,
+    /// The chapter's file in `book/src`.
+    pub chapter: String,
+    /// In their order; never empty.
+    #[serde(rename = "step")]
+    pub steps: Vec<Step>,
+    /// The folder's name, `02-circuit-breaker`.
+    #[serde(skip)]
+    pub folder: String,
+}
+
+/// A step of an exercise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Unique in its exercise.
+    pub id: String,
+    /// As the book and the commands show it.
+    pub title: String,
+    /// The heading in the chapter.
+    pub anchor: String,
+    /// From the weakest to the strongest.
+    pub hints: [String; 3],
+    /// Checks that the untouched starter passes; every other check fails by its `todo!`.
+    #[serde(default)]
+    pub passes_on_starter: Vec<String>,
+    /// From 1, in the order of the file.
+    #[serde(skip)]
+    pub number: usize,
+}
+
+/// Whose code the spec runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// What stands in `exercises`.
+    Reader,
+    /// What stands in `solutions`.
+    Solution,
+}
+
+impl Step {
+    /// The module of its checks in the spec: `step_1_trip`.
+    pub fn module(&self) -> String {
+        format!("step_{}_{}", self.number, self.id.replace('-', "_"))
+    }
+}
+
+impl Exercise {
+    /// The exercise in `exercises/<folder>` of the workbook at `root`.
+    ///
+    /// # Errors
+    /// If its `exercise.toml` can't be read or is malformed: with the line, and what is expected there.
+    pub fn load(root: &Path, folder: &str) -> Result<Self> {
+        let relative = Path::new("exercises").join(folder).join("exercise.toml");
+        let text = files::read_text(&root.join(&relative))
+            .with_context(|| format!("there is no exercise `{folder}`"))?;
+        // toml's message carries the line, the column and what was expected there.
+        let mut exercise: Self = toml::from_str(&text)
+            .map_err(|error| anyhow!("{} is malformed:\n{error}", relative.display()))?;
+        if exercise.steps.is_empty() {
+            bail!("{} declares no [[step]]", relative.display());
+        }
+        folder.clone_into(&mut exercise.folder);
+        for (number, step) in (1..).zip(&mut exercise.steps) {
+            step.number = number;
+        }
+        Ok(exercise)
+    }
+
+    /// The leading digits of the folder's name, `02`.
+    pub fn number(&self) -> &str {
+        let digits = self.folder.bytes().take_while(u8::is_ascii_digit).count();
+        &self.folder[..digits]
+    }
+
+    pub(crate) fn is_called(&self, wanted: &str) -> bool {
+        let number = |text: &str| text.parse::<u32>().ok();
+        wanted == self.id
+            || wanted == self.folder
+            || (number(wanted).is_some() && number(wanted) == number(self.number()))
+    }
+
+    /// Step `number`, from 1.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn step(&self, number: usize) -> Result<&Step> {
+        self.steps.iter().find(|step| step.number == number).with_context(|| {
+            let (folder, count) = (&self.folder, self.steps.len());
+            format!("{folder} has no step {number}: it has steps 1 to {count}")
+        })
+    }
+
+    /// The name of the package that holds the subject.
+    pub fn package(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Reader => self.id.clone(),
+            Subject::Solution => format!("{}-solution", self.id),
+        }
+    }
+
+    /// The package's folder, relative to the root.
+    pub fn path(&self, subject: Subject) -> PathBuf {
+        let parent = match subject {
+            Subject::Reader => "exercises",
+            Subject::Solution => "solutions",
+        };
+        Path::new(parent).join(&self.folder)
+    }
+
+    /// The file to open, relative to the root.
+    pub fn source(&self) -> PathBuf {
+        self.path(Subject::Reader).join("src").join("lib.rs")
+    }
+
+    /// What `cargo xtask book --open` takes, with or without a step's anchor.
+    pub fn page(&self, step: Option<&Step>) -> String {
+        let page = self.chapter.trim_end_matches(".md");
+        step.map_or_else(|| page.to_owned(), |step| format!("{page}#{}", step.anchor))
+    }
+}

@@ -1,0 +1,67 @@
+//! The reader's files, and the copies in `.starter` that say how they came.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::files::{self, Tree};
+use crate::{Exercise, Subject, slashes};
+
+/// The files of an exercise at one moment: read once, asked often.
+pub struct Sources {
+    /// What the reader edits, below `src`.
+    pub source: Tree,
+    /// How that came, from `.starter/src`.
+    pub starter: Tree,
+    /// The spec, below `tests`.
+    pub tests: Tree,
+    /// `.starter/spec.sum`: the sums of the spec as published; none if the file is missing.
+    pub spec_sum: Option<String>,
+}
+
+impl Sources {
+    /// # Errors
+    /// If a file is there and can't be read.
+    pub fn read(root: &Path, exercise: &Exercise) -> Result<Self> {
+        let folder = root.join(exercise.path(Subject::Reader));
+        let spec_sum = folder.join(".starter").join("spec.sum");
+        Ok(Self {
+            source: files::read_tree(&folder.join("src"))?,
+            starter: files::read_tree(&folder.join(".starter").join("src"))?,
+            tests: files::read_tree(&folder.join("tests"))?,
+            spec_sum: spec_sum.is_file().then(|| files::read_text(&spec_sum)).transpose()?,
+        })
+    }
+
+    /// Whether the reader has changed anything.
+    pub fn is_begun(&self) -> bool {
+        !files::same_text(&self.source, &self.starter)
+    }
+
+    /// The text that `.starter/spec.sum` must have for the spec as it is.
+    pub fn sum_of_spec(&self) -> String {
+        let line = |(path, content): (&PathBuf, &Vec<u8>)| {
+            let hex: String = hmac_sha256::Hash::hash(&files::fold_crlf(content))
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            format!("{hex}  tests/{}\n", slashes(path))
+        };
+        self.tests.iter().map(line).collect()
+    }
+
+    /// The spec's files that are not as they were published, relative to the exercise's folder: each
+    /// with `was edited` or `is missing`.
+    pub fn spec_changes(&self) -> Vec<(PathBuf, &'static str)> {
+        let now = self.sum_of_spec();
+        let published = self.spec_sum.as_deref().unwrap_or_default();
+        let changed = published.lines().filter(|line| !now.lines().any(|l| l == *line));
+        let paths = changed.filter_map(|line| line.split_once("  ").map(|(_, path)| path));
+        let change = |path: &str| {
+            let path: PathBuf = path.split('/').collect();
+            let there = path.strip_prefix("tests").is_ok_and(|path| self.tests.contains_key(path));
+            (path, if there { "was edited" } else { "is missing" })
+        };
+        paths.map(change).collect()
+    }
+}
