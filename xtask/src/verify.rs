@@ -23,6 +23,12 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["json", "solutions"])]
     pub watch: bool,
     /// Print one JSON document
+    ///
+    /// {"exercises":[{"id","title","status","notes":[…],"steps":[{"id","title","status","checks":[{"name","status",
+    /// "message","millis","at"}]}]}],"summary":{"checks","passed","failed"}}
+    ///
+    /// A status is passed, failed, not_started, timed_out, crashed or does_not_compile. Notes are what a reader should
+    /// know beside the checks: rustc's errors, a spec that was edited. `at` is the place in the spec that spoke, or null.
     #[arg(long)]
     pub json: bool,
     /// Seconds after which a check is ended; without it 10, and 1 after the first that had to be
