@@ -2,98 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::Duration;
 
-use storm::chart::{Chart, Panel};
-use storm::lab::{numbers, write_figure};
-use storm::{Report, thousands};
+use anyhow::Context as _;
+use lab_kit::{Figures, Values, thousands, well_after};
+use storm::Report;
 
-use crate::guard::{LANE, Whose};
-use crate::outage::{self, DEPENDENCY, LENGTH, OUTAGE};
+use crate::outage::{self, OUTAGE};
 
-pub fn write(directory: &Path, open_for: Duration, seed: u64) -> anyhow::Result<()> {
-    let naive = outage::run(Whose::Naive, open_for, seed)?;
-    let reference = outage::run(Whose::Reference, open_for, seed)?;
-    let both = [&naive, &reference];
-    let table = outage::table(both).markdown();
-    write_figure(
-        directory,
-        "breaker-outage.md",
-        &format!("{table}\n{}\n", outage::parameters(open_for, seed)),
-    )?;
-    write_figure(directory, "breaker-outage.svg", &outage_chart(both, open_for, seed))?;
-    write_figure(directory, "breaker-states.svg", &states(&reference))?;
+pub fn write(values: &Values, figures: &Figures) -> anyhow::Result<()> {
+    let values = &values.scene(&outage::SCENE);
+    let runs = outage::runs(values)?;
+    let [naive, reference] = ["naive", "reference"].map(|name| runs.get(name).context(name));
+    let (naive, reference) = (naive?, reference?);
+    figures.table("breaker-outage.md", &outage::table(&runs), &outage::parameters(values))?;
+    figures.write("breaker-outage.svg", &outage::chart(&runs, values).svg())?;
+    figures.write("breaker-states.svg", &states(reference))?;
     let reached = |report| thousands(outage::reached(report, OUTAGE));
-    let after = |report| {
-        outage::recovery(report).map_or("never".into(), |after| after.as_secs().to_string())
-    };
-    let text = numbers([
-        ("naive-calls", reached(&naive)),
-        ("naive-recovery", after(&naive)),
-        ("reference-calls", reached(&reference)),
-        ("reference-recovery", after(&reference)),
-    ]);
-    write_figure(directory, "breaker-outage.txt", &text)?;
-    Ok(())
-}
-
-fn outage_chart([naive, reference]: [&Report; 2], open_for: Duration, seed: u64) -> String {
-    let panel = |title: &str, points: &dyn Fn(&Report) -> Vec<(f64, f64)>| {
-        [naive, reference]
-            .into_iter()
-            .zip(["without a breaker", "with the reference"])
-            .fold(Panel::new(title), |panel, (report, label)| panel.line(label, points(report)))
-    };
-    let states = reference.marks().iter().filter(|mark| mark.lane == LANE);
-    let strip = Panel::states("state of the breaker", ["closed", "half-open", "open"])
-        .steps("with the reference", states.map(|mark| (mark.at, mark.label.as_str())));
-    let recovery = |report| match outage::recovery(report) {
-        Some(after) => format!("{} s after it", after.as_secs()),
-        None => "not in this run".to_owned(),
-    };
-    let description = format!(
-        "Three panels over {} s of virtual time, with the dependency hanging from {} s to {} s. In \
-         those {} s, {} calls reach the dependency without a breaker and {} with one. Without a breaker \
-         all is well again {}: the dependency first works off the calls that nobody waits for any more. \
-         With a breaker, {}. {}",
-        LENGTH.as_secs(),
-        OUTAGE.start.as_secs(),
-        OUTAGE.end.as_secs(),
-        (OUTAGE.end - OUTAGE.start).as_secs(),
-        outage::reached(naive, OUTAGE),
-        outage::reached(reference, OUTAGE),
-        recovery(naive),
-        recovery(reference),
-        outage::parameters(open_for, seed),
-    );
-    Chart::new(
-        "breaker-outage",
-        "An outage of 30 seconds, without and with a circuit breaker",
-        LENGTH,
-    )
-    .description(&description)
-    .command(&format!("cargo xtask lab circuit-breaker --seed {seed}"))
-    .band(OUTAGE.start, OUTAGE.end, "dependency hangs")
-    .panel(panel("goodput, requests/s", &|report| {
-        report.per_second(|second| second.counts.good as f64)
-    }))
-    .panel(panel("calls reaching the dependency, 1/s", &|report| {
-        report.calls_per_second(DEPENDENCY)
-    }))
-    .panel(strip)
-    .svg()
+    let numbers = [
+        ("naive-calls", reached(naive)),
+        ("naive-recovery", well_after(naive, OUTAGE.end)),
+        ("reference-calls", reached(reference)),
+        ("reference-recovery", well_after(reference, OUTAGE.end)),
+    ];
+    Ok(figures.numbers("breaker-outage.txt", numbers)?)
 }
 
 /// The state machine as the run went through it: an arrow for each kind of transition that happened,
 /// with how often.
 fn states(report: &Report) -> String {
-    let states: Vec<&str> = report
-        .marks()
-        .iter()
-        .filter(|mark| mark.lane == LANE)
-        .map(|mark| mark.label.as_str())
-        .collect();
+    let states: Vec<&str> = outage::states(report).map(|(_, state)| state).collect();
     let mut taken: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for pair in states.windows(2) {
         *taken.entry((pair[0], pair[1])).or_default() += 1;
