@@ -67,7 +67,9 @@ pub fn figures(workbook: &Workbook, mode: Mode) -> Result<Drawn> {
     for package in metadata.with_role(Role::Figures) {
         let name = &package.name;
         output::err(&format!("figures of {name}"));
-        let args = ["run", "--release", "--package", name, "--", "--figures", shown];
+        // Without the reader's code, which may not compile.
+        let program = ["run", "--release", "--package", name, "--no-default-features"];
+        let args = [&program[..], &["--", "--figures", shown]].concat();
         cargo::must_stream(workbook, &args, &format!("{name}, which draws figures,"))?;
     }
     let folder = Path::new("book").join("src").join("figures");

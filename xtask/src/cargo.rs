@@ -66,6 +66,23 @@ pub fn must_stream(workbook: &Workbook, args: &[&str], what: &str) -> Result<()>
     bail!("{what} did not run to its end: the reason is above");
 }
 
+/// Compiles the program of a package in release mode, with the terminal as it is, and says where it is.
+pub fn build_program(workbook: &Workbook, package: &str, what: &str) -> Result<PathBuf> {
+    let mut command = cargo(workbook);
+    command.args(["build", "--release", "--package", package]);
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = command.output().with_context(|| cannot_start(&command))?;
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    let mut programs = lines.filter_map(|line| match serde_json::from_slice(line) {
+        Ok(Event::CompilerArtifact { executable }) => executable,
+        _ => None,
+    });
+    match programs.next_back() {
+        Some(program) if output.status.success() => Ok(program),
+        _ => bail!("{what} did not compile: the reason is above"),
+    }
+}
+
 /// Compiles the spec of one package.
 pub fn build_spec(workbook: &Workbook, package: &str) -> Result<Build> {
     let mut command = cargo(workbook);
@@ -143,6 +160,7 @@ struct Diagnostic {
 #[derive(Deserialize)]
 pub struct Metadata {
     pub packages: Vec<Package>,
+    target_directory: PathBuf,
     pub workspace_default_members: Vec<String>,
 }
 
@@ -218,6 +236,12 @@ impl Metadata {
             .context("cannot read what cargo metadata printed")?;
         metadata.packages.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(metadata)
+    }
+
+    /// Whether its program has been built before, in release mode.
+    pub fn has_built(&self, package: &Package) -> bool {
+        let program = format!("{}{}", package.name, env::consts::EXE_SUFFIX);
+        self.target_directory.join("release").join(program).is_file()
     }
 
     /// The packages of this role, by name.

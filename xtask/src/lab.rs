@@ -1,24 +1,49 @@
-//! `cargo xtask lab`: the lab of an exercise or of a chapter without one, in release mode, with its
-//! arguments passed on.
+//! `cargo xtask lab`: the lab of an exercise or of a chapter without one, with its arguments passed on. In
+//! release mode: a storm takes ten times as long without, and its crates are few.
 
-use anyhow::Result;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
 use workbook::Workbook;
 
 use crate::cargo::{self, Metadata, Role};
+use crate::output;
 
 #[derive(clap::Args)]
+#[command(override_usage = "cargo xtask lab EXERCISE [--live] [ARGS]...")]
 pub struct Args {
-    /// The exercise by id, folder or number, or `composing`
-    exercise: String,
-    /// What the lab takes: --seed N, --live …
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    /// The exercise by id, folder or number, or `composing`; then --live for real sockets, and what the lab
+    /// takes, which `cargo xtask lab EXERCISE --help` lists
+    // One list, so that a --help behind the exercise is the lab's.
+    #[arg(value_name = "EXERCISE", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
 }
+
+/// Chooses the lab over real sockets, which is a package of its own: HTTP takes long to compile.
+const LIVE: &str = "--live";
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let metadata = Metadata::load(workbook)?;
-    let lab = metadata.of(workbook, Role::Lab, &args.exercise)?;
-    let mut all = vec!["run", "--release", "--package", &lab.name, "--"];
-    all.extend(args.args.iter().map(String::as_str));
-    cargo::must_stream(workbook, &all, &format!("the lab of {}", lab.of())).map(|()| true)
+    let [exercise, args @ ..] = args.words.as_slice() else { unreachable!("clap requires one") };
+    let (live, passed_on): (Vec<_>, Vec<_>) = args.iter().partition(|arg| *arg == LIVE);
+    let role = if live.is_empty() { Role::Lab } else { Role::LiveLab };
+    let lab = metadata.of(workbook, role, exercise)?;
+    let what = format!("the {role} of {}", lab.of());
+
+    if !metadata.has_built(lab) {
+        let about = if role == Role::Lab { "half a minute" } else { "a minute" };
+        output::err(&format!(
+            "Compiling {what}, this first time: about {about} on two cores. Later it starts at once."
+        ));
+    }
+    let program = cargo::build_program(workbook, &lab.name, &what)?;
+    let status = Command::new(&program)
+        .args(passed_on)
+        .current_dir(&workbook.root)
+        .status()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    if !status.success() {
+        bail!("{what} did not run to its end: the reason is above");
+    }
+    Ok(true)
 }

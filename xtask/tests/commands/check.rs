@@ -231,8 +231,13 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
         "fn main() { println!(\"book {:?}\", std::env::args().skip(1).collect::<Vec<_>>()) }",
     );
 
-    let lab = workbook.xtask(&["lab", "1", "--seed", "7", "--live"]);
-    assert_eq!((lab.code, &*lab.stdout), (0, "lab [\"--seed\", \"7\", \"--live\"]\n"));
+    let lab = workbook.xtask(&["lab", "1", "--seed", "7", "--help"]);
+    assert_eq!((lab.code, &*lab.stdout), (0, "lab [\"--seed\", \"7\", \"--help\"]\n"));
+    let first = "Compiling the lab of adder, this first time: about half a minute on two cores.";
+    assert!(lab.stderr.contains(first), "{}", lab.stderr);
+    assert!(!workbook.xtask(&["lab", "1", "--seed", "7"]).stderr.contains("first time"));
+    let lab = workbook.xtask(&["lab", "1", "--live"]);
+    assert_eq!((lab.code, lab.stderr.contains("the exercise `adder` has no live lab")), (2, true));
     let lab = workbook.xtask(&["lab", "composing", "--seed", "7"]);
     assert_eq!(
         (lab.code, &*lab.stdout),
