@@ -37,7 +37,7 @@ enum Part {
     Format,
     /// Each starter compiles, and its checks fail by their todo!
     Starters,
-    /// Each solution passes every check
+    /// Each solution passes every check, in the place of the reader's code too
     Solutions,
     /// Each mistake is caught by the check that it names
     Mistakes,

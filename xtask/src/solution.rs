@@ -18,41 +18,33 @@ pub struct Args {
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let exercise = workbook.exercise(&args.exercise)?;
-    let reader_folder = exercise.path(Subject::Reader).join("src");
-    let solution_folder = exercise.path(Subject::Solution).join("src");
-    let mut solution = files::read_tree(&workbook.root.join(&solution_folder))?;
-    if solution.is_empty() {
-        bail!("the exercise `{}` has no solution in {}", exercise.id, slashes(&solution_folder));
-    }
-    // What the exercise has no file for goes beyond it: a chapter of its own leads there.
+    let [yours, reference] = [Subject::Reader, Subject::Solution]
+        .map(|subject| exercise.path(subject).join("src").join("lib.rs"));
+    let Ok(solution) = files::read(&workbook.root.join(&reference)) else {
+        bail!("the exercise `{}` has no solution: {} is missing", exercise.id, slashes(&reference));
+    };
+    let solution = lossy(&solution);
     let Sources { source: reader, starter, .. } = Sources::read(&workbook.root, &exercise)?;
-    let beyond: Vec<_> = solution.extract_if(.., |path, _| !starter.contains_key(path)).collect();
     let mut text = String::new();
     if args.diff {
-        // Files of the exercise alone are given ones, which the solution takes from there.
-        for (path, reference) in &solution {
-            let yours = reader.get(path).map(|text| lossy(text)).unwrap_or_default();
-            let reference = lossy(reference);
-            if yours != reference {
-                let path_in = |folder: &Path| slashes(&folder.join(path));
-                text += &format!("{}\n", bold(format!("--- {}", path_in(&reader_folder))));
-                text += &format!("{}\n", bold(format!("+++ {}", path_in(&solution_folder))));
-                text += &hunks(&yours, &reference);
-            }
-        }
-        if text.is_empty() {
-            text += "Your code is the reference, to the letter.";
+        let reader = reader.get(Path::new("lib.rs")).map(|text| lossy(text)).unwrap_or_default();
+        if reader == solution {
+            text += "Your code is the reference, to the letter.\n";
+        } else {
+            text += &format!("{}\n", bold(format!("--- {}", slashes(&yours))));
+            text += &format!("{}\n", bold(format!("+++ {}", slashes(&reference))));
+            text += &hunks(&reader, &solution);
         }
     } else {
-        for (path, content) in &solution {
-            let path = slashes(&solution_folder.join(path));
-            text += &format!("{}\n", bold(format!("// {path}")));
-            text += &lossy(content);
-        }
+        text += &format!("{}\n", bold(format!("// {}", slashes(&reference))));
+        text += &solution;
     }
-    for (path, _) in beyond {
-        let path = slashes(&solution_folder.join(path));
-        text += &format!("\nBeyond the exercise: {path}");
+    // The crate's root, and what it finds of the given files beside it, say nothing new.
+    let folder = exercise.path(Subject::Solution).join("src");
+    let beside = files::read_tree(&workbook.root.join(&folder))?.into_keys();
+    let beyond = beside.filter(|path| path != Path::new("root.rs") && !starter.contains_key(path));
+    for path in beyond {
+        text += &format!("\nBeyond the exercise: {}", slashes(&folder.join(path)));
     }
     output::out(&text);
     Ok(true)

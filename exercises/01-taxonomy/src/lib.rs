@@ -1,14 +1,13 @@
-//! Recognise a failure by what can be observed of it: a detector for each of the six classes.
-//!
-//! This file is yours: every `todo!` is a task, in the order of the chapter
-//! (`cargo xtask book --open taxonomy`). Add fields and functions as you need them. Public names and
-//! signatures stay as they are: the spec in `tests/steps/` uses them. What goes in and what comes out
-//! is in `types.rs`.
-//!
-//! Nothing here reads a clock, a socket or a file. What was observed, and when, comes in as an
-//! argument, so that each detector says the same each time.
+// Recognise a failure by what can be observed of it: a detector for each of the six classes.
+//
+// Nothing here reads a clock, a socket or a file. What was observed, and when, comes in as an
+// argument, so that each detector says the same each time.
 
-// The tasks leave things unused. Delete this line when the last one is done.
+// This file is yours: every `todo!` is a task, in the order of the chapter
+// (`cargo xtask book --open taxonomy`). Add fields and functions as you need them. Public names and
+// signatures stay as they are: the spec in `tests/steps/` uses them. What goes in and what comes out
+// is in `types.rs`.
+// The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

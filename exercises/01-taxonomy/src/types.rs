@@ -1,4 +1,4 @@
-//! What goes into the detectors and what comes out. Given: nothing to write here.
+// What goes into the detectors and what comes out. Given: nothing to write here.
 
 /// The classes of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,26 +1,31 @@
-//! A circuit breaker: it stops calling a dependency that keeps failing, and lets a few probes find
-//! out when it is well again.
-//!
-//! This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-//! order of the chapter (`cargo xtask book --open circuit-breaker`). Add fields and functions as you
-//! need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
-//!
-//! - [`CircuitBreaker`], the shell: reads the clock, takes the lock, delivers events.
-//! - `Core`, the state machine: plain data and plain functions that are told what time it is.
-//! - `Window`, the results of the last calls.
+// A circuit breaker: it stops calling a dependency that keeps failing, and lets a few probes find
+// out when it has recovered.
+//
+// The idea is Michael Nygard's (*Release It!*, 2007). The parts, from the outside in:
+//
+// - `CircuitBreaker`, the shell: reads the clock, takes the lock, delivers events. It is all that
+//   a caller sees, and the only part that knows about threads and `async`.
+// - `Core`, the state machine: plain data and plain functions that are told what time it is.
+// - `Window`, the results of the last calls.
 
-// The tasks leave things unused. Delete this line when the last one is done.
+// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+// order of the chapter (`cargo xtask book --open circuit-breaker`). Add fields and functions as you
+// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
+use crate::sync::Mutex;
+
 mod config;
+mod sync;
 mod types;
 
 pub use config::{Config, ConfigError};
@@ -147,6 +152,12 @@ impl CircuitBreaker {
         core.tick(now);
         act(&mut core, now)
         // step 7: tell the listeners of the transitions, after the lock is released
+    }
+}
+
+impl fmt::Debug for CircuitBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CircuitBreaker")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can be configured. Given: nothing to write here.
+// What can be configured. Given: nothing to write here.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a caller sees and handles. Given: nothing to write here.
+// What a caller sees and handles. Given: nothing to write here.
 
 /// There is no token for a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,27 +1,31 @@
-//! A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
-//! that the others need.
-//!
-//! This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-//! order of the chapter (`cargo xtask book --open bulkhead`). Add types, fields and functions as you
-//! need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
-//!
-//! - [`Bulkhead`], the shell: takes the lock, waits, wakes.
-//! - [`Permit`], a place that is taken, for as long as it lives.
-//! - `Core`, who is in and who waits: plain data and plain functions.
-//! - [`Registry`], the bulkheads of a program by name; [`size_for`], how large to make one.
+// A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
+// that the others need.
+//
+// The parts, from the outside in:
+//
+// - `Bulkhead`, the shell: takes the lock, waits, wakes.
+// - `Permit`, a place that is taken, for as long as it lives.
+// - `Core`, who is in and who waits: plain data and plain functions.
+// - `Registry`, the bulkheads of a program by name; `size_for`, how large to make one.
 
-// The tasks leave things unused. Delete this line when the last one is done.
+// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+// order of the chapter (`cargo xtask book --open bulkhead`). Add types, fields and functions as you
+// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::sync::{Mutex, MutexGuard};
+
 mod config;
+mod sync;
 mod types;
 
 pub use config::{Config, ConfigError};
@@ -216,6 +220,8 @@ impl Registry {
 /// How many places this work needs: by Little's law as many as calls run on average, which is the rate
 /// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
 /// 0. What is less than a trillionth above a whole number is taken for the rounding of floats.
+///
+/// (John Little, 1961: L = λW. It holds for averages, whatever their distributions.)
 ///
 /// # Errors
 /// When a field of `workload` is out of its range.

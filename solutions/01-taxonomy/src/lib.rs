@@ -1,15 +1,12 @@
-//! Recognise a failure by what can be observed of it: a detector for each of the six classes.
-//!
-//! Nothing here reads a clock, a socket or a file. What was observed, and when, comes in as an
-//! argument, so that each detector says the same each time.
+// Recognise a failure by what can be observed of it: a detector for each of the six classes.
+//
+// Nothing here reads a clock, a socket or a file. What was observed, and when, comes in as an
+// argument, so that each detector says the same each time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-// What is given stands once, in the exercise.
-#[path = "../../../exercises/01-taxonomy/src/config.rs"]
 mod config;
-#[path = "../../../exercises/01-taxonomy/src/types.rs"]
 mod types;
 
 pub use config::{ConfigError, HeartbeatConfig};

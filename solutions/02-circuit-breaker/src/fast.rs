@@ -27,17 +27,6 @@
 mod results;
 mod tally;
 
-#[cfg(loom)]
-use loom::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering},
-};
-#[cfg(not(loom))]
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering},
-};
-
 use std::fmt;
 use std::mem;
 use std::sync::PoisonError;
@@ -48,6 +37,8 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use tokio::time::Instant;
 
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 pub use crate::{
     CallError, Cause, Config, ConfigError, Counts, Outcome, Rejected, Snapshot, State, Transition,
 };
@@ -409,13 +400,12 @@ impl CircuitBreaker {
 
 impl fmt::Debug for CircuitBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CircuitBreaker").field(&self.snapshot()).finish()
+        f.write_str("CircuitBreaker")
     }
 }
 
 /// As the readable [`Permit`](crate::Permit).
 #[must_use = "a permit that is dropped is a call that says nothing: record its outcome"]
-#[derive(Debug)]
 pub struct Permit<'a> {
     breaker: &'a CircuitBreaker,
     ticket: Option<Ticket>,
@@ -437,6 +427,12 @@ impl Drop for Permit<'_> {
         if let Some(ticket) = self.ticket.take() {
             self.breaker.give_back(ticket);
         }
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
     }
 }
 

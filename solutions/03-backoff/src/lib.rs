@@ -1,13 +1,13 @@
-//! Retries that wait longer each time, and not all for the same time.
-//!
-//! The parts, from the inside out:
-//!
-//! - [`Backoff`] and [`Delays`]: how long to wait, as plain numbers. No clock, no sleep.
-//! - [`Retry`]: the loop that runs an operation, sleeps and gives up. `pause` decides, `run` obeys.
-//! - [`retry_after`], [`client_rng`]: what a server asks for, and chance that clients don't share.
-//!
-//! Attempts are counted from 1, retries from 0: retry 0 is the wait between the first attempt and the
-//! second.
+// Retries that wait longer each time, and not all for the same time.
+//
+// The parts, from the inside out:
+//
+// - `Backoff` and `Delays`: how long to wait, as plain numbers. No clock, no sleep.
+// - `Retry`: the loop that runs an operation, sleeps and gives up. `pause` decides, `run` obeys.
+// - `retry_after`, `client_rng`: what a server asks for, and chance that clients don't share.
+//
+// Attempts are counted from 1, retries from 0: retry 0 is the wait between the first attempt and the
+// second.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,14 +15,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-// What is given stands once, in the exercise.
-#[path = "../../../exercises/03-backoff/src/config.rs"]
 mod config;
-#[path = "../../../exercises/03-backoff/src/types.rs"]
 mod types;
-
-/// The same delays for those who count nanoseconds: a worked extension, not part of the exercise.
-pub mod fast;
 
 pub use config::{Config, ConfigError, Jitter, Limits};
 pub use types::{GaveUp, IdempotencyKey, Verdict, Why};
@@ -59,15 +53,6 @@ impl Backoff {
 
     /// The delays of one operation, one for each retry, without end. `rng` must be the caller's own:
     /// those who share a generator's state share their delays (see [`client_rng`]).
-    ///
-    /// ```
-    /// use backoff_solution::{Backoff, Config, Jitter, client_rng};
-    ///
-    /// let backoff = Backoff::new(Config { jitter: Jitter::Full, ..Config::default() })?;
-    /// let delays: Vec<_> = backoff.delays(client_rng(7, 1)).take(5).collect();
-    /// assert!(delays.iter().all(|delay| delay.as_millis() <= 1_600));
-    /// # Ok::<(), backoff_solution::ConfigError>(())
-    /// ```
     pub fn delays<R: Rng>(&self, rng: R) -> Delays<R> {
         Delays { backoff: *self, rng, retry: 0, previous: self.config.base }
     }

@@ -1,17 +1,12 @@
-//! A retry budget: retries are a share of what a dependency is asked anyway, so that they can't
-//! become the load that keeps it down.
-//!
-//! The parts, from the outside in:
-//!
-//! - [`RetryBudget`], the shell: reads the clock and takes the lock.
-//! - `Core`, the accounts: plain data and plain functions that are told what time it is.
-//! - `Window`, what was earned and spent of late.
-//! - `Floor`, a small allowance that needs no deposit.
-
-#[cfg(loom)]
-use loom::sync::Mutex;
-#[cfg(not(loom))]
-use std::sync::Mutex;
+// A retry budget: retries are a share of what a dependency is asked anyway, so that they can't
+// become the load that keeps it down.
+//
+// The parts, from the outside in:
+//
+// - `RetryBudget`, the shell: reads the clock and takes the lock.
+// - `Core`, the accounts: plain data and plain functions that are told what time it is.
+// - `Floor`, a small allowance that needs no deposit.
+// - `Window`, what was earned and spent of late.
 
 use std::fmt;
 use std::mem;
@@ -20,14 +15,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-// What is given stands once, in the exercise.
-#[path = "../../../exercises/04-retry-budget/src/config.rs"]
-mod config;
-#[path = "../../../exercises/04-retry-budget/src/types.rs"]
-mod types;
+use crate::sync::Mutex;
 
-/// The same budget for those who count nanoseconds: a worked extension, not part of the exercise.
-pub mod fast;
+mod config;
+mod sync;
+mod types;
 
 pub use config::{Config, ConfigError, Feed};
 pub use types::Exhausted;
@@ -36,20 +28,6 @@ pub use types::Exhausted;
 // The shell: the clock and the lock
 
 /// The retries that the callers of one dependency may make. Share it by reference or in an `Arc`.
-///
-/// ```
-/// use retry_budget_solution::{Config, RetryBudget};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let payments = RetryBudget::new(Config::default())?;
-/// match payments.call(2, || async { Err::<(), _>("503") }).await {
-///     Ok(()) => println!("charged"),
-///     Err(error) => println!("failed, after as many tries as there were tokens for: {error}"),
-/// }
-/// # Ok(())
-/// # }
-/// ```
 pub struct RetryBudget {
     core: Mutex<Core>,
 }
@@ -135,7 +113,7 @@ impl RetryBudget {
 
 impl fmt::Debug for RetryBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RetryBudget").field("balance", &self.balance()).finish_non_exhaustive()
+        f.write_str("RetryBudget")
     }
 }
 
@@ -166,18 +144,20 @@ impl Core {
         }
     }
 
-    /// Lets time take effect.
+    /// Lets time take effect. Called before anything else is done with the core.
     fn tick(&mut self, now: Instant) {
         self.earned.advance(now);
         self.floor.refill(now);
     }
 
+    /// Adds what a deposit is worth.
     fn deposit(&mut self, what: Feed) {
         if what == self.feed {
             self.earned.add(self.deposit);
         }
     }
 
+    /// Takes a token, or says that there is none.
     // ANCHOR: withdraw
     fn withdraw(&mut self) -> Result<(), Exhausted> {
         // The earned ones first: they expire, the floor keeps what it has. What the floor pays for
@@ -194,6 +174,7 @@ impl Core {
     }
     // ANCHOR_END: withdraw
 
+    /// How many tokens could be taken.
     fn balance(&self) -> u64 {
         // The window is below zero while deposits are gone whose retries still count. Each account
         // is rounded down by itself: half a token in each of them pays for nothing.
@@ -202,17 +183,51 @@ impl Core {
 }
 
 // ---------------------------------------------------------------------------------------------
+// The floor
+
+/// A token bucket that holds a second's worth.
+// ANCHOR: floor
+struct Floor {
+    per_second: i64,
+    level: i64,
+    refilled: Instant,
+}
+
+impl Floor {
+    fn new(per_second: u32, now: Instant) -> Self {
+        let per_second = i64::from(per_second);
+        Self { per_second, level: per_second * TOKEN, refilled: now }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        // A nanosecond earns `per_second` billionths of a token: no division, so nothing is lost
+        // when somebody looks often.
+        // The time is cut only so that the product fits; the cap is on the level.
+        let elapsed = now.duration_since(self.refilled).min(Duration::from_secs(1));
+        #[expect(clippy::cast_possible_truncation, reason = "at most a second's nanoseconds")]
+        let earned = elapsed.as_nanos() as i64 * self.per_second;
+        self.level = (self.level + earned).min(self.per_second * TOKEN);
+        // Never back: time that was credited once would be credited again.
+        self.refilled = self.refilled.max(now);
+    }
+}
+// ANCHOR_END: floor
+
+// ---------------------------------------------------------------------------------------------
 // The window
 
 /// So many slots make a window, the one being filled included. An amount counts until ten slots have
-/// begun, its own included: for more than nine tenths of a window, and for no longer than a window.
+/// begun, its own included.
 ///
-/// So nine tenths of a window hold at most the share of a whole window's requests, and any stretch of
-/// time at most the share of its own requests and those of the window before it: in the long run the
-/// share is exact, and a span of one window that straddles the slots sees twice the share at most.
+/// Any stretch of time holds at most the share of its own requests and those of the window before it: a
+/// span of one window that straddles the slots sees twice the share at most.
 const SLOTS: u32 = 10;
 
-/// What was earned less what was spent in the last slots.
+/// What was earned less what was spent in the last window.
+///
+/// In the long run the retries are exactly the share. Of a deposit or a retry, at least nine tenths of
+/// a window are remembered, and no more than one: so nine tenths of a window hold at most the share of
+/// a whole window's requests.
 ///
 /// The slots lie on a grid that begins when the budget does and never moves, so it makes no difference
 /// how often somebody looks.
@@ -257,34 +272,3 @@ impl Window {
     }
 }
 // ANCHOR_END: window
-
-// ---------------------------------------------------------------------------------------------
-// The floor
-
-/// A token bucket that holds a second's worth.
-// ANCHOR: floor
-struct Floor {
-    per_second: i64,
-    level: i64,
-    refilled: Instant,
-}
-
-impl Floor {
-    fn new(per_second: u32, now: Instant) -> Self {
-        let per_second = i64::from(per_second);
-        Self { per_second, level: per_second * TOKEN, refilled: now }
-    }
-
-    fn refill(&mut self, now: Instant) {
-        // A nanosecond earns `per_second` billionths of a token: no division, so nothing is lost
-        // when somebody looks often.
-        // The time is cut only so that the product fits; the cap is on the level.
-        let elapsed = now.duration_since(self.refilled).min(Duration::from_secs(1));
-        #[expect(clippy::cast_possible_truncation, reason = "at most a second's nanoseconds")]
-        let earned = elapsed.as_nanos() as i64 * self.per_second;
-        self.level = (self.level + earned).min(self.per_second * TOKEN);
-        // Never back: time that was credited once would be credited again.
-        self.refilled = self.refilled.max(now);
-    }
-}
-// ANCHOR_END: floor

@@ -15,17 +15,6 @@
 //! owns one. What is given up: a rejection is for the core to count, and takes the word back for that. So a
 //! bulkhead that is full, or has a queue, is slower than the readable one.
 
-#[cfg(loom)]
-use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering},
-};
-#[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering},
-};
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
@@ -36,6 +25,8 @@ use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 pub use crate::{
     Config, ConfigError, Counts, RegistryError, Rejected, SizeError, Snapshot, Workload, size_for,
 };

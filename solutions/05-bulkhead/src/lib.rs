@@ -1,18 +1,12 @@
-//! A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
-//! that the others need.
-//!
-//! The parts, from the outside in:
-//!
-//! - [`Bulkhead`], the shell: takes the lock, waits, wakes.
-//! - [`Permit`], a place that is taken, for as long as it lives.
-//! - `Ticket`, a place in the queue, for as long as it lives.
-//! - `Core`, who is in and who waits: plain data and plain functions.
-//! - [`Registry`], the bulkheads of a program by name; [`size_for`], how large to make one.
-
-#[cfg(loom)]
-use loom::sync::{Mutex, MutexGuard};
-#[cfg(not(loom))]
-use std::sync::{Mutex, MutexGuard};
+// A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
+// that the others need.
+//
+// The parts, from the outside in:
+//
+// - `Bulkhead`, the shell: takes the lock, waits, wakes.
+// - `Permit`, a place that is taken, for as long as it lives.
+// - `Core`, who is in and who waits: plain data and plain functions.
+// - `Registry`, the bulkheads of a program by name; `size_for`, how large to make one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -25,14 +19,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-// What is given stands once, in the exercise.
-#[path = "../../../exercises/05-bulkhead/src/config.rs"]
-mod config;
-#[path = "../../../exercises/05-bulkhead/src/types.rs"]
-mod types;
+use crate::sync::{Mutex, MutexGuard};
 
-/// The same bulkhead for those who count nanoseconds: a worked extension, not part of the exercise.
-pub mod fast;
+mod config;
+mod sync;
+mod types;
 
 pub use config::{Config, ConfigError};
 pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
@@ -41,20 +32,6 @@ pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
 // The shell: the lock, the waiting, the waking
 
 /// Stands between the callers and one dependency. A handle: clones share the same places.
-///
-/// ```
-/// use bulkhead_solution::{Bulkhead, Config};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let payments = Bulkhead::new(Config { max_concurrent: 10, ..Config::default() })?;
-/// match payments.call(|| async { "charged" }).await {
-///     Ok(receipt) => println!("{receipt}"),
-///     Err(rejected) => println!("try again later: {rejected}"),
-/// }
-/// # Ok(())
-/// # }
-/// ```
 #[derive(Clone)]
 pub struct Bulkhead {
     core: Arc<Mutex<Core>>,
@@ -76,7 +53,8 @@ impl Bulkhead {
     /// # Errors
     /// [`Rejected::Full`] when all places are taken.
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        self.with_core(Core::enter).map(|()| self.permit())
+        self.with_core(Core::enter)?;
+        Ok(Permit { bulkhead: self.clone() })
     }
 
     /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
@@ -94,7 +72,7 @@ impl Bulkhead {
     // ANCHOR: acquire
     pub async fn acquire(&self) -> Result<Permit, Rejected> {
         let (number, max_wait) = match self.with_core(Core::enter_or_queue)? {
-            Entry::Entered => return Ok(self.permit()),
+            Entry::Entered => return Ok(Permit { bulkhead: self.clone() }),
             Entry::Queued { number, max_wait } => (number, max_wait),
         };
         let mut ticket = Ticket { bulkhead: self, number, settled: false };
@@ -154,13 +132,8 @@ impl Bulkhead {
         self.with_core(|core| core.snapshot())
     }
 
-    fn permit(&self) -> Permit {
-        Permit { bulkhead: self.clone() }
-    }
-
     /// The one place where the lock is held. Nobody else's code runs under it: no operation, and no
-    /// waker either, whose `wake`, `clone` and `drop` are an executor's: clone before the visit, wake and
-    /// drop after it.
+    /// waker either, whose `wake`, `clone` and `drop` are an executor's.
     // ANCHOR: with_core
     fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,6 +185,7 @@ struct Ticket<'a> {
 impl Ticket<'_> {
     /// Ready when this caller is no longer in the queue: then it has a place.
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Cloned before the visit, and the one before is dropped after it.
         let mut waker = Some(cx.waker().clone());
         if self.bulkhead.with_core(|core| core.watch(self.number, &mut waker)) {
             Poll::Pending
@@ -228,7 +202,7 @@ impl Ticket<'_> {
         match self.bulkhead.with_core(|core| core.leave(self.number, why)) {
             // Its waker is dropped here, where the lock is free.
             Some(_waiter) => None,
-            None => Some(self.bulkhead.permit()),
+            None => Some(Permit { bulkhead: self.bulkhead.clone() }),
         }
     }
 }
@@ -255,12 +229,6 @@ enum GaveUp {
     Cancelled,
 }
 
-struct Waiter {
-    number: u64,
-    /// How to wake it. `None` until it has been polled in the queue.
-    waker: Option<Waker>,
-}
-
 /// A place that is given back goes from hand to hand: it is not free in between. So while somebody
 /// waits all places are taken, and no newcomer can overtake.
 // ANCHOR: core
@@ -284,6 +252,7 @@ impl Core {
         }
     }
 
+    /// Takes a place if one is free.
     fn enter(&mut self) -> Result<(), Rejected> {
         if self.active < self.config.max_concurrent {
             self.active += 1;
@@ -362,6 +331,13 @@ impl Core {
     }
 }
 // ANCHOR_END: core
+
+/// Somebody in the queue.
+struct Waiter {
+    number: u64,
+    /// How to wake it. `None` until it has been polled in the queue.
+    waker: Option<Waker>,
+}
 
 // ---------------------------------------------------------------------------------------------
 // The registry

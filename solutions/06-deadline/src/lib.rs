@@ -1,15 +1,15 @@
-//! Deadlines: the moment by which a request must be answered, carried along with it, so that nobody
-//! works for somebody who has given up.
-//!
-//! The parts, from the inside out:
-//!
-//! - [`Deadline`], a moment: how much is left, what a call below may have, and work that ends with it.
-//! - the wire: [`parse_grpc_timeout`], [`format_grpc_timeout`] and their like for `x-deadline`. Pure
-//!   functions of bytes and, where there is no way around it, of the wall clock's time.
-//! - [`Gate`], where a request comes in and is given its deadline; [`Deadline::carry`], where a call
-//!   goes out with less than that.
-//! - [`Checkpoint`], for work that can't be dropped.
-//! - [`Chain::audit`], for the timeouts of a chain on paper.
+// Deadlines: the moment by which a request must be answered, carried along with it, so that nobody
+// works for somebody who has given up.
+//
+// The parts, from the inside out:
+//
+// - `Deadline`, a moment: how much is left, what a call below may have, and work that ends with it.
+// - the wire: `parse_grpc_timeout`, `format_grpc_timeout` and their like for `x-deadline`. Pure
+//   functions of bytes and, where there is no way around it, of the wall clock's time.
+// - `Gate`, where a request comes in and is given its deadline; `Deadline::carry`, where a call
+//   goes out with less than that.
+// - `Checkpoint`, for work that can't be dropped.
+// - `Chain::audit`, for the timeouts of a chain on paper.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,12 +21,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 
-// What is given stands once, in the exercise.
-#[path = "../../../exercises/06-deadline/src/chain.rs"]
 mod chain;
-#[path = "../../../exercises/06-deadline/src/config.rs"]
 mod config;
-#[path = "../../../exercises/06-deadline/src/types.rs"]
 mod types;
 
 pub use chain::{Chain, ChainError, Link, Rule, Violation};
@@ -45,18 +41,6 @@ pub const X_DEADLINE: &str = "x-deadline";
 ///
 /// It is a value: make one for each request, and hand it down. Kept in a client and used again, it
 /// lets the first calls through and fails all others.
-///
-/// ```
-/// use std::time::Duration;
-/// use deadline_solution::{Deadline, Expired, RunError};
-///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// let request = Deadline::after(Duration::from_secs(2));
-/// let answer = request.run(|| std::future::pending::<Result<(), &str>>()).await;
-/// assert_eq!(answer, Err(RunError::Expired(Expired::Cancelled)));
-/// # }
-/// ```
 #[must_use = "a deadline that nobody looks at ends nothing"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);

@@ -35,7 +35,7 @@ fn a_sound_workbook_is_in_order() {
        summer: 15 checks
        in order
 
-    3. Each solution passes every check
+    3. Each solution passes every check, in the place of the reader's code too
        adder: 15 checks
        summer: 15 checks
        in order
@@ -182,16 +182,16 @@ fn every_other_finding_says_what_to_do_too() {
        wrong  summer, step_1_add_1::one_grows_by_1 fails on the starter: take it out of passes_on_starter
        wrong  summer, step_1_add_1::zero_grows_by_1 passes on the untouched starter: it proves nothing; make it need the reader's code, or declare it in passes_on_starter
 
-    3. Each solution passes every check
+    3. Each solution passes every check, in the place of the reader's code too
        adder: 15 checks
        summer: 15 checks
-       wrong  summer, step_3_add_3::one_grows_by_3 fails on the solution:
+       wrong  summer-solution, step_3_add_3::one_grows_by_3 fails on the solution:
               adding is more than copying
               got 5, expected 4
-       wrong  summer, step_3_add_3::ten_grows_by_3 fails on the solution:
+       wrong  summer-solution, step_3_add_3::ten_grows_by_3 fails on the solution:
               adding is more than copying
               got 14, expected 13
-       wrong  summer, step_3_add_3::zero_grows_by_3 fails on the solution:
+       wrong  summer-solution, step_3_add_3::zero_grows_by_3 fails on the solution:
               adding is more than copying
               got 4, expected 3
     ");

@@ -1,4 +1,4 @@
-//! How heartbeats are judged. Given: nothing to write here.
+// How heartbeats are judged. Given: nothing to write here.
 
 use std::time::Duration;
 

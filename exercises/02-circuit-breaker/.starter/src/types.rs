@@ -1,4 +1,4 @@
-//! What a caller sees and handles. Given: nothing to write here.
+// What a caller sees and handles. Given: nothing to write here.
 
 use std::fmt;
 use std::time::Duration;

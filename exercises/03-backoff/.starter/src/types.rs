@@ -1,4 +1,4 @@
-//! What a caller says and sees. Given: nothing to write here.
+// What a caller says and sees. Given: nothing to write here.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A chain of calls on paper: who waits how long for whom. Given: nothing to write here.
+// A chain of calls on paper: who waits how long for whom. Given: nothing to write here.
 
 use std::fmt;
 use std::time::Duration;

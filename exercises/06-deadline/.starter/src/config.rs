@@ -1,4 +1,4 @@
-//! What a service can configure. Given: nothing to write here.
+// What a service can configure. Given: nothing to write here.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a shop can do without, as data. Given: nothing to write here.
+// What a shop can do without, as data. Given: nothing to write here.
 
 use crate::Level;
 

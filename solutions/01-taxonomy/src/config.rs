@@ -1,0 +1,1 @@
+include!("../../../exercises/01-taxonomy/src/config.rs");

@@ -1,0 +1,1 @@
+include!("../../../exercises/02-circuit-breaker/src/types.rs");

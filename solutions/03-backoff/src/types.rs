@@ -1,0 +1,1 @@
+include!("../../../exercises/03-backoff/src/types.rs");

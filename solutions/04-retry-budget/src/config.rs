@@ -1,0 +1,1 @@
+include!("../../../exercises/04-retry-budget/src/config.rs");

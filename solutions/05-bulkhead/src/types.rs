@@ -1,0 +1,1 @@
+include!("../../../exercises/05-bulkhead/src/types.rs");

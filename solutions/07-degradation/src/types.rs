@@ -1,0 +1,1 @@
+include!("../../../exercises/07-degradation/src/types.rs");
