@@ -29,6 +29,7 @@ mod state;
 mod verify;
 mod view;
 mod watch;
+mod way_back;
 
 use std::process::ExitCode;
 

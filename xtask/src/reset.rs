@@ -9,6 +9,7 @@ use workbook::{Sources, Subject, Workbook, files, slashes};
 
 use crate::output;
 use crate::state::State;
+use crate::way_back::way_back;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -24,7 +25,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let Sources { source: now, starter, .. } = Sources::read(&workbook.root, &exercise)?;
     if starter.is_empty() {
         let starter = slashes(&folder.join(".starter"));
-        bail!("{starter} is missing. To bring it back: git checkout -- {starter}");
+        bail!("{starter} is missing. To bring it back: {}", way_back(workbook, &starter));
     }
     if files::same_text(&now, &starter) {
         output::out(&format!("{shown} is the starter already: nothing to do."));

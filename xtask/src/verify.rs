@@ -10,6 +10,7 @@ use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport, com
 use crate::spec::{self, Limit, Ran};
 use crate::state::State;
 use crate::view;
+use crate::way_back::way_back;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,7 +28,7 @@ pub struct Args {
     /// {"exercises":[{"id","title","status","notes":[…],"steps":[{"id","title","status","checks":[{"name","status",
     /// "message","millis","at"}]}]}],"summary":{"checks","passed","failed"}}
     ///
-    /// A status is passed, failed, not_started, timed_out, crashed or does_not_compile. Notes are what a reader should
+    /// A status is `passed`, `failed`, `not_started`, `timed_out`, `crashed` or `does_not_compile`. Notes are what a reader should
     /// know beside the checks: rustc's errors, a spec that was edited. `at` is the place in the spec that spoke, or null.
     #[arg(long)]
     pub json: bool,
@@ -53,6 +54,11 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
 /// Verifies the exercises of these names (all, for none) and prints the report.
 pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report> {
     let subject = args.subject();
+    for copy in workbook.copies()? {
+        output::err(&format!(
+            "note: exercises/{copy} is left out: it is not among those that Cargo.toml names"
+        ));
+    }
     let exercises = workbook.selected(names)?;
     let mut reports: Vec<ExerciseReport> = Vec::new();
     let mut anything_begun = false;
@@ -93,7 +99,7 @@ fn verify(
     let mut notes = Vec::new();
     for (path, what) in sources.spec_changes() {
         let path = slashes(&exercise.path(Subject::Reader).join(path));
-        notes.push(format!("{path} {what}. To bring it back: git checkout -- {path}"));
+        notes.push(format!("{path} {what}. To bring it back: {}", way_back(workbook, &path)));
     }
     let source = folder.join("src").join("lib.rs");
     if !workbook.root.join(&source).is_file() {
@@ -107,10 +113,9 @@ fn verify(
     let spec = folder.join("tests").join("spec.rs");
     if !workbook.root.join(&spec).is_file() {
         if notes.is_empty() {
-            notes.push(format!(
-                "{0} is missing. To bring it back: git checkout -- {0}",
-                slashes(&spec)
-            ));
+            let path = slashes(&spec);
+            let way_back = way_back(workbook, &path);
+            notes.push(format!("{path} is missing. To bring it back: {way_back}"));
         }
         return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
     }
@@ -121,7 +126,8 @@ fn verify(
             return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
         }
     };
-    let mut report = assemble(workbook, exercise, checks, notes);
+    let unwritten = |step: &Step| subject == Subject::Reader && sources.is_unwritten(step);
+    let mut report = assemble(workbook, exercise, unwritten, checks, notes);
     if report.status == Status::NotStarted && (subject == Subject::Solution || sources.is_begun()) {
         report.status = Status::Failed;
     }
@@ -150,10 +156,21 @@ fn tell_a_later_task(check: &mut CheckReport, step: usize) {
     }
 }
 
-/// Sorts the checks into their steps.
+/// What goes wrong in a check of a step for which nothing is written yet comes from an earlier step. It
+/// is told, and the step is still to do.
+fn tell_an_earlier_step(check: &mut CheckReport) {
+    if !matches!(check.status, Status::Passed | Status::NotStarted) {
+        check.status = Status::NotStarted;
+        check.message =
+            format!("what you wrote for an earlier step fails on the way: {}", check.message);
+    }
+}
+
+/// Sorts the checks into their steps. Of a step that is `unwritten` nothing can have failed.
 fn assemble(
     workbook: &Workbook,
     exercise: &Exercise,
+    unwritten: impl Fn(&Step) -> bool,
     mut checks: Vec<CheckReport>,
     mut notes: Vec<String>,
 ) -> ExerciseReport {
@@ -162,8 +179,13 @@ fn assemble(
         let module = step.module();
         let mut of_step: Vec<_> = checks.extract_if(.., |check| check.module == module).collect();
         for check in &mut of_step {
-            tell_a_later_task(check, step.number);
+            if unwritten(step) {
+                tell_an_earlier_step(check);
+            } else {
+                tell_a_later_task(check, step.number);
+            }
         }
+        say_where(workbook, exercise, step, &mut of_step);
         let order = exercise.checks(&workbook.root, step).unwrap_or_default();
         of_step.sort_by_key(|check| order.iter().position(|name| *name == check.name));
         let status = combine(of_step.iter().map(|check| check.status));
@@ -182,6 +204,21 @@ fn assemble(
         _ => Status::Failed,
     };
     ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, notes, steps }
+}
+
+/// A failing check that no line of the spec speaks for is found by its own.
+fn say_where(workbook: &Workbook, exercise: &Exercise, step: &Step, checks: &mut [CheckReport]) {
+    let steps = exercise.path(Subject::Reader).join("tests").join("steps");
+    let path = steps.join(step.module() + ".rs");
+    let text = files::read_text(&workbook.root.join(&path)).unwrap_or_default();
+    for check in checks {
+        let has_failed = !matches!(check.status, Status::Passed | Status::NotStarted);
+        if has_failed && check.at.is_none() {
+            let name = format!("fn {}(", check.name);
+            let line = text.lines().position(|line| line.contains(&name));
+            check.at = line.map(|line| format!("{}:{}", slashes(&path), line + 1));
+        }
+    }
 }
 
 /// The report of an exercise whose checks were not run.

@@ -14,6 +14,9 @@ const STEPS: std::ops::RangeInclusive<usize> = 5..=7;
 
 pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<Findings> {
     let mut found = Findings::default();
+    for copy in workbook.copies()? {
+        found.wrong(format!("exercises/{copy} has an exercise.toml, and Cargo.toml doesn't name it: add it to `members`, or move it away"));
+    }
     let mut ids = BTreeSet::new();
     for exercise in exercises {
         let toml = format!("{}/exercise.toml", slashes(&exercise.path(Subject::Reader)));
@@ -34,6 +37,10 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
             if step.hints.iter().any(|hint| hint.trim().is_empty()) {
                 found.wrong(format!("{toml}: step `{}` has an empty hint; write three", step.id));
             }
+        }
+        if !exercise.names_its_source(&workbook.root)? {
+            let folder = slashes(&exercise.path(Subject::Reader));
+            found.wrong(format!("{folder}/Cargo.toml: give `path = \"src/lib.rs\"` in [lib], so that cargo starts without that file too"));
         }
         modules(workbook, exercise, &mut found)?;
         chapter(workbook, exercise, &toml, &mut found);

@@ -156,17 +156,21 @@ fn every_other_finding_says_what_to_do_too() {
     );
     workbook.replace("book/src/summer.md", "Adding 4", "Adding four");
     workbook.write(&format!("{exercise}/tests/steps/step_6_add_6.rs"), "");
+    workbook.replace(&format!("{exercise}/Cargo.toml"), "path = \"src/lib.rs\"\n", "");
+    workbook.write("exercises/03-stray/exercise.toml", "");
 
     let ran = workbook.xtask(&["check"]);
 
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    insta::assert_snapshot!(parts(&ran.stdout, "1.", "2."), @r"
+    insta::assert_snapshot!(parts(&ran.stdout, "1.", "2."), @r#"
     1. exercise.toml, spec, chapter, .starter and spec.sum agree
+       wrong  exercises/03-stray has an exercise.toml, and Cargo.toml doesn't name it: add it to `members`, or move it away
+       wrong  exercises/02-summer/Cargo.toml: give `path = "src/lib.rs"` in [lib], so that cargo starts without that file too
        wrong  exercises/02-summer/tests/steps/step_6_add_6.rs belongs to no step of exercise.toml: declare it or rename it
        wrong  exercises/02-summer/exercise.toml: no heading of book/src/summer.md has the anchor `adding-4`; add `{#adding-4}` to one
        wrong  exercises/02-summer/.starter/src/lib.rs is not current: it is a copy of the exercise's; `cargo xtask reset summer` if you solved the exercise, `cargo xtask check --bless` if you changed the starter
        wrong  exercises/02-summer/.starter/spec.sum is not current: run `cargo xtask check --bless`
-    ");
+    "#);
     insta::assert_snapshot!(parts(&ran.stdout, "2.", "4."), @r"
     2. Each starter compiles, and its checks fail by their todo!
        adder: 15 checks
@@ -195,7 +199,7 @@ fn every_other_finding_says_what_to_do_too() {
               adding is more than copying
               got 4, expected 3
     ");
-    assert!(ran.stdout.ends_with("check: 10 findings to mend\n"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("check: 12 findings to mend\n"), "{}", ran.stdout);
 }
 
 #[test]

@@ -60,10 +60,13 @@ fn a_check_that_comes_to_a_later_task_has_failed_and_one_that_passed_before_is_n
     next: step 1, add-1                exercises/01-adder/src/lib.rs
       FAILED  zero_grows_by_1
               your code came to "step 2: add 2 to 0", where this check should not lead: see what it does in step 1
+              in exercises/01-adder/tests/steps/step_1_add_1.rs:3
       FAILED  one_grows_by_1
               your code came to "step 2: add 2 to 1", where this check should not lead: see what it does in step 1
+              in exercises/01-adder/tests/steps/step_1_add_1.rs:7
       FAILED  ten_grows_by_1
               your code came to "step 2: add 2 to 10", where this check should not lead: see what it does in step 1
+              in exercises/01-adder/tests/steps/step_1_add_1.rs:11
       read    cargo xtask book --open adder#adding-1
       hint    cargo xtask hint adder 1
     "#);
@@ -80,10 +83,13 @@ fn a_check_that_comes_to_a_later_task_has_failed_and_one_that_passed_before_is_n
       FAILED  zero_grows_by_1
               oops
               at exercises/01-adder/src/lib.rs:2
+              in exercises/01-adder/tests/steps/step_1_add_1.rs:3
       FAILED  one_grows_by_1
               as above
+              in exercises/01-adder/tests/steps/step_1_add_1.rs:7
       FAILED  ten_grows_by_1
               as above
+              in exercises/01-adder/tests/steps/step_1_add_1.rs:11
       read    cargo xtask book --open adder#adding-1
       hint    cargo xtask hint adder 1
     ");
@@ -108,9 +114,11 @@ fn the_first_open_step_is_shown_and_then_what_comes_after_all_have_passed() {
       FAILED  one_grows_by_2
               adding is more than copying
               got 4, expected 3
+              in exercises/01-adder/tests/steps/step_2_add_2.rs:8
       FAILED  ten_grows_by_2
               adding is more than copying
               got 22, expected 12
+              in exercises/01-adder/tests/steps/step_2_add_2.rs:12
       read    cargo xtask book --open adder#adding-2
       hint    cargo xtask hint adder 2
     ");
@@ -403,16 +411,13 @@ fn files_that_were_edited_or_deleted_are_named_with_the_way_back() {
     let blessed = workbook.xtask(&["check", "--bless"]);
     assert_eq!(blessed.code, 0, "{}", blessed.stderr);
     workbook.solve("01-adder");
-    workbook.replace(
-        "exercises/01-adder/tests/steps/step_1_add_1.rs",
-        "\"adding is",
-        "\"edited: adding is",
-    );
+    let step = "exercises/01-adder/tests/steps/step_1_add_1.rs";
+    workbook.replace(step, "\"adding is", "\"edited: adding is");
     let ran = workbook.xtask(&["verify", "adder"]);
     assert_eq!(ran.code, 0, "an edited spec still runs: {}", ran.stderr);
     insta::assert_snapshot!(ran.stdout, @r"
     01 adder   5 of 5 steps, passed
-       exercises/01-adder/tests/steps/step_1_add_1.rs was edited. To bring it back: git checkout -- exercises/01-adder/tests/steps/step_1_add_1.rs
+       exercises/01-adder/tests/steps/step_1_add_1.rs was edited. To bring it back: take exercises/01-adder/tests/steps/step_1_add_1.rs from another copy of the workbook
 
     All passed: 15 checks. What comes next:
       lab      cargo xtask lab adder
@@ -420,6 +425,7 @@ fn files_that_were_edited_or_deleted_are_named_with_the_way_back() {
       read     cargo xtask book --open adder
     ");
 
+    fs::create_dir(workbook.path(".git")).unwrap();
     fs::remove_file(workbook.path("exercises/01-adder/tests/spec.rs")).unwrap();
     let ran = workbook.xtask(&["verify", "adder"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
@@ -431,10 +437,83 @@ fn files_that_were_edited_or_deleted_are_named_with_the_way_back() {
     next: mend what is named above, then cargo xtask verify adder
     ");
 
+    let mut below = workbook.command(&["verify", "adder"]);
+    let ran = Ran::of(below.current_dir(workbook.path("exercises/01-adder")));
+    let way_back = format!("To bring it back: git -C ../.. checkout -- {step}");
+    assert!(ran.stdout.contains(&way_back), "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_reader_leaves_below_exercises_stops_nothing() {
+    let workbook = Workbook::new();
+    workbook.solve("02-summer");
+    // A copy to compare with, a folder for notes, and a file that was moved away.
+    let copy = "exercises/02-summer copy";
+    for file in ["exercise.toml", "Cargo.toml", "src/lib.rs"] {
+        workbook.write(
+            &format!("{copy}/{file}"),
+            &workbook.read(&format!("exercises/02-summer/{file}")),
+        );
+    }
+    workbook.replace(&format!("{copy}/exercise.toml"), "title", "tittle");
+    workbook.write("exercises/notes/monday.md", "Ask about the window.\n");
     fs::remove_file(workbook.path("exercises/01-adder/src/lib.rs")).unwrap();
-    let ran = workbook.xtask(&["verify", "adder"]);
+
+    let ran = workbook.xtask(&["verify"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert!(ran.stdout.contains("cargo xtask reset adder"), "{}", ran.stdout);
+    insta::assert_snapshot!(ran.stdout, @r"
+    01 adder    does not compile
+       exercises/01-adder/src/lib.rs is missing. To bring the starter back: cargo xtask reset adder
+    02 summer   5 of 5 steps, passed
+
+    next: mend what is named above, then cargo xtask verify adder
+    ");
+    let note =
+        "note: exercises/02-summer copy is left out: it is not among those that Cargo.toml names\n";
+    assert!(ran.stderr.starts_with(note), "{}", ran.stderr);
+
+    let ran = workbook.xtask(&["reset", "adder"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.stdout, "exercises/01-adder/src is the starter again.\n");
+}
+
+#[test]
+fn a_step_for_which_nothing_is_written_has_not_failed() {
+    let workbook = Workbook::new();
+    let source = "exercises/01-adder/src/lib.rs";
+    workbook.replace(
+        source,
+        "todo!(\"step 1: add 1 to {x}\")",
+        "if x == 10 { panic!(\"ten\") } else { x + 1 }",
+    );
+    // Step 2 asks for more of the function of step 1, on the way to its own.
+    workbook.replace(
+        "exercises/01-adder/tests/steps/step_2_add_2.rs",
+        "assert_eq!(add_2(10)",
+        "assert_eq!(adder::add_1(10), 11);\n    assert_eq!(add_2(10)",
+    );
+    let check_of = |step: usize, name: &str| {
+        let ran = workbook.xtask(&["verify", "adder", "--json"]);
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let checks = document["exercises"][0]["steps"][step - 1]["checks"].clone();
+        let found = checks.as_array().unwrap().iter().find(|check| check["name"] == name).cloned();
+        let check = found.unwrap();
+        (
+            check["status"].as_str().unwrap().to_owned(),
+            check["message"].as_str().unwrap().to_owned(),
+        )
+    };
+
+    let (status, message) = check_of(2, "ten_grows_by_2");
+    assert_eq!(status, "not_started", "{message}");
+    assert_eq!(
+        message,
+        "what you wrote for an earlier step fails on the way: ten\nat exercises/01-adder/src/lib.rs:2"
+    );
+    assert_eq!(check_of(1, "ten_grows_by_1").0, "failed", "of the step that is written");
+
+    workbook.replace(source, "todo!(\"step 2: add 2 to {x}\")", "x + 2");
+    assert_eq!(check_of(2, "ten_grows_by_2").0, "failed", "once it is begun");
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Workbook {
         let workbook = Self { folder };
         workbook.write(
             "Cargo.toml",
-            "[workspace]\nresolver = \"3\"\nmembers = [\"exercises/*\", \"solutions/*\"]\n[profile.dev]\ndebug = \"line-tables-only\"\n",
+            "[workspace]\nresolver = \"3\"\nmembers = [\"exercises/01-adder\", \"exercises/02-summer\", \"solutions/*\"]\n[profile.dev]\ndebug = \"line-tables-only\"\n",
         );
         workbook.add_exercise("01", "adder");
         workbook.add_exercise("02", "summer");
@@ -37,7 +37,9 @@ impl Workbook {
         let exercise = format!("exercises/{number}-{id}");
         let solution = format!("solutions/{number}-{id}");
         let manifest = |name: &str| {
-            format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\ndoctest = false\n")
+            format!(
+                "[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\npath = \"src/lib.rs\"\ndoctest = false\n"
+            )
         };
         let mut toml = format!("id = \"{id}\"\ntitle = \"The {id}\"\nchapter = \"{id}.md\"\n");
         let [mut starter, mut reference, mut modules, mut chapter] = [const { String::new() }; 4];

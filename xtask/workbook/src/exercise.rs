@@ -124,6 +124,18 @@ impl Exercise {
         Path::new(parent).join(&self.folder)
     }
 
+    /// Whether the manifest names the library's file. Cargo then loads the workspace without the file too,
+    /// so that a reader who has moved it away can still run every command.
+    ///
+    /// # Errors
+    /// If the manifest can't be read.
+    pub fn names_its_source(&self, root: &Path) -> Result<bool> {
+        let manifest = root.join(self.path(Subject::Reader)).join("Cargo.toml");
+        let manifest: toml::Table = toml::from_str(&files::read_text(&manifest)?)?;
+        let path = manifest.get("lib").and_then(|lib| lib.get("path"));
+        Ok(path.and_then(toml::Value::as_str) == Some("src/lib.rs"))
+    }
+
     /// The file to open, relative to the root.
     pub fn source(&self) -> PathBuf {
         self.path(Subject::Reader).join("src").join("lib.rs")

@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
 
 pub use crate::exercise::{Exercise, Step, Subject};
 pub use crate::mistake::Mistake;
@@ -67,6 +68,33 @@ impl Workbook {
     /// # Errors
     /// If there is none, or an `exercise.toml` is malformed.
     pub fn exercises(&self) -> Result<Vec<Exercise>> {
+        let members = self.members()?;
+        let names: Vec<_> = self.folders()?.into_iter().filter(|name| members.has(name)).collect();
+        if names.is_empty() {
+            let folder = self.root.join("exercises");
+            bail!("{} holds no exercise (a folder with an exercise.toml)", folder.display());
+        }
+        names.into_iter().map(|name| Exercise::load(&self.root, &name)).collect()
+    }
+
+    /// The folders that look like exercises and that cargo doesn't know as such: a reader's copies.
+    ///
+    /// # Errors
+    /// If the folder of the exercises or the manifest can't be read.
+    pub fn copies(&self) -> Result<Vec<String>> {
+        let members = self.members()?;
+        Ok(self.folders()?.into_iter().filter(|name| !members.has(name)).collect())
+    }
+
+    fn members(&self) -> Result<Members> {
+        let manifest = self.root.join("Cargo.toml");
+        let Manifest { workspace } = toml::from_str(&files::read_text(&manifest)?)
+            .with_context(|| format!("{} is malformed", manifest.display()))?;
+        Ok(workspace)
+    }
+
+    /// The names of the folders with an `exercise.toml`, in order.
+    fn folders(&self) -> Result<Vec<String>> {
         let folder = self.root.join("exercises");
         let mut names = Vec::new();
         for entry in
@@ -78,10 +106,7 @@ impl Workbook {
             }
         }
         names.sort();
-        if names.is_empty() {
-            bail!("{} holds no exercise (a folder with an exercise.toml)", folder.display());
-        }
-        names.into_iter().map(|name| Exercise::load(&self.root, &name)).collect()
+        Ok(names)
     }
 
     /// The exercises of these names in the order of their folders; all of them for no name.
@@ -106,6 +131,23 @@ impl Workbook {
     /// If there is none: with the nearest, and a list of all.
     pub fn exercise(&self, wanted: &str) -> Result<Exercise> {
         called(&self.exercises()?, wanted).cloned()
+    }
+}
+
+/// What `Cargo.toml` says of the workspace.
+#[derive(Deserialize)]
+struct Manifest {
+    workspace: Members,
+}
+
+#[derive(Deserialize)]
+struct Members {
+    members: Vec<String>,
+}
+
+impl Members {
+    fn has(&self, exercise: &str) -> bool {
+        self.members.iter().any(|path| path.strip_prefix("exercises/") == Some(exercise))
     }
 }
 

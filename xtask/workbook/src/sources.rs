@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::files::{self, Tree};
-use crate::{Exercise, Subject, slashes};
+use crate::{Exercise, Step, Subject, slashes};
 
 /// The files of an exercise at one moment: read once, asked often.
 pub struct Sources {
@@ -38,6 +38,12 @@ impl Sources {
         !files::same_text(&self.source, &self.starter)
     }
 
+    /// Whether something was written, but nothing for this step: its tasks are all there as they were.
+    pub fn is_unwritten(&self, step: &Step) -> bool {
+        let before = tasks(&self.starter, step);
+        self.is_begun() && !before.is_empty() && before == tasks(&self.source, step)
+    }
+
     /// The text that `.starter/spec.sum` must have for the spec as it is.
     pub fn sum_of_spec(&self) -> String {
         let line = |(path, content): (&PathBuf, &Vec<u8>)| {
@@ -64,4 +70,19 @@ impl Sources {
         };
         paths.map(change).collect()
     }
+}
+
+/// The tasks of a step in these files, `step 2: reject …`, in order; those in comments aside.
+fn tasks(tree: &Tree, step: &Step) -> Vec<String> {
+    let begin = format!("\"step {}:", step.number);
+    let mut tasks = Vec::new();
+    for content in tree.values() {
+        for line in String::from_utf8_lossy(content).lines() {
+            if let Some(at) = line.find(&begin).filter(|_| !line.trim_start().starts_with("//")) {
+                tasks.push(line[at..].split(')').next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    tasks.sort();
+    tasks
 }
