@@ -41,17 +41,17 @@ pub use types::{
 // ---------------------------------------------------------------------------------------------
 // Levels
 
-/// The level that this health calls for: the first of [`Level::ALL`] whose limit puts up with it.
+/// The level that this health calls for: the first of [`Level::ALL`] whose [`Limit`] puts up with all
+/// three figures. These are the number of unhealthy dependencies, the mean of the error rates and the mean
+/// of the p99s.
 ///
-/// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more: where
-/// the two contradict each other, the worse one counts. Its error rate is what it is, healthy or not;
-/// outside 0 to 1, NaN included, it is that of a broken meter, and counts as 1. Rates are rounded to the
-/// nearest billionth, and are exact from there on. Without dependencies there is nothing that can
-/// fail: normal.
+/// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more. Both means
+/// are those of all dependencies, healthy or not. An error rate outside 0 to 1, NaN included, is that of
+/// a broken meter, and counts as 1. For its mean each rate is rounded to the nearest billionth, as each
+/// limit is; a p99 counts to the nanosecond. Both means are exact, however long the times are. Without
+/// dependencies the level is normal.
 pub fn assess(health: &[DependencyHealth], limits: &[Limit; 3]) -> Level {
-    todo!(
-        "step 1: find the first level whose limit puts up with all three: unhealthy, error_rate, p99"
-    )
+    todo!("step 1: find the first level whose limit puts up with this health")
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ impl Features {
     /// When two rows have one name, or a feature is better at a level than at the level before. The
     /// first row, from the top, that is wrong; if it is wrong in both ways, [`TableError::Twice`].
     pub fn new(rows: &[Feature]) -> Result<Self, TableError> {
-        todo!("step 2: check each row, from the top, and keep them")
+        todo!("step 2: check the rows and keep them")
     }
 
     /// How the feature works at this level.
@@ -78,7 +78,7 @@ impl Features {
     /// # Errors
     /// When there is no such feature.
     pub fn mode(&self, name: &str, level: Level) -> Result<Mode, UnknownFeature> {
-        todo!("step 2: look it up; a name that no row has is an error")
+        todo!("step 2: look it up")
     }
 
     /// What to tell the user of an answer of this feature, or of there being none (`None`): nothing, if it
@@ -91,7 +91,7 @@ impl Features {
         name: &str,
         source: Option<Source>,
     ) -> Result<Option<&'static str>, UnknownFeature> {
-        todo!("step 5: the row's notice, unless there is an answer and it is fresh")
+        todo!("step 5: the row's notice, where there is something to tell")
     }
 }
 
@@ -100,13 +100,16 @@ impl Features {
 
 /// A level that goes down at once, and up one step at a time.
 ///
-/// Down: at the first look that is worse, all the way. Up: one step, at the first look at which every
-/// look of the last `dwell` was better than the level. So there is no step up within a dwell of any
-/// other change; and looks that alternate between normal and one worse level faster than the dwell
-/// cause one change in all.
+/// Down: at the first look that is worse, all the way. Up: one step, at the first look at which it has
+/// been better for `dwell`. It has been better since the first of the looks that, up to this one, were all
+/// better than the level. After a step up that count begins with the look that made the step, if this look
+/// is better than the new level as well.
+///
+/// So there is no step up within a dwell of any other change; and looks that alternate between normal and
+/// one worse level faster than the dwell cause one change in all.
 #[derive(Debug, Clone)]
 pub struct Steady {
-    // step 3: the level, since when it has been better, and how many changes there were
+    // step 3: what it has to remember
 }
 
 impl Steady {
@@ -122,12 +125,9 @@ impl Steady {
 
     /// Takes a look, and says how the level changed, if it did.
     ///
-    /// A `now` before the newest time seen counts as that: the time of each look is seen, whatever
-    /// comes of the look.
+    /// The newest time seen, by `new` or by a look, is the time: an older `now` counts as that.
     pub fn observe(&mut self, assessed: Level, now: Instant) -> Option<Change> {
-        todo!(
-            "step 3: worse: go there. As bad: the dwell is off. Better: for a dwell? Then a step up"
-        )
+        todo!("step 3: go down at once, or up when it is time")
     }
 }
 
@@ -136,11 +136,11 @@ impl Steady {
 
 /// The way from a fresh answer to a cached one to a fixed one.
 ///
-/// Reads of the cache have a limit and a timeout of their own: a fallback that fails as well costs a
-/// request that time at most, and takes nothing from the calls that work.
+/// Reads of the cache have a limit and a timeout of their own, [`FallbackConfig`]: a fallback that fails as
+/// well costs a request that time at most, and takes nothing from the calls that work.
 pub struct Fallback {
     config: FallbackConfig,
-    // step 4: places for `config.limit` reads of the cache; tokio's Semaphore counts them
+    // step 4: what limits the reads of the cache
 }
 
 impl Fallback {
@@ -157,8 +157,9 @@ impl Fallback {
     /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
     /// - [`Mode::Off`]: nothing is called.
     ///
-    /// `fresh` brings its own timeout. `cached` is not begun before it is needed, and before that the
-    /// future of `fresh` is dropped: what it held (a connection, a place at a bulkhead) is free.
+    /// `fresh` brings its own timeout. A place at the cache is taken for the time of the read, and no longer;
+    /// the timeout is that of the read. The future of `fresh` is dropped before: what it held (a connection, a
+    /// place at a bulkhead) is free.
     ///
     /// Cancellation: dropping the future drops what is running, and gives the place at the cache back. So
     /// does a panic of `cached`.
@@ -177,9 +178,7 @@ impl Fallback {
         F: Future<Output = Result<T, Fault<E>>>,
         C: Future<Output = Option<Cached<T>>>,
     {
-        todo!(
-            "step 4: fresh, then a copy that is not too old, then the fixed value, then the reason"
-        )
+        todo!("step 4: find the best answer that there is")
     }
 }
 
@@ -217,38 +216,16 @@ impl Source {
 }
 
 // ---------------------------------------------------------------------------------------------
-// Health: windows that are told the time
-
-/// The last calls of one dependency, the oldest first.
-#[derive(Debug, Default)]
-struct Window {
-    // step 6: for each call when it ended, whether it succeeded, and how long it took; MOST_CALLS at most
-}
-
-struct Core {
-    config: Config,
-    // step 6: a window for each dependency, by name; a Steady; the newest time seen
-}
-
-impl Core {
-    fn new(config: Config, dependencies: &[&str], now: Instant) -> Self {
-        Self { config }
-    }
-
-    /// Takes note of the time. Called before anything else is done with the core.
-    fn tick(&mut self, now: Instant) {
-        // step 6: `now` may be older than the last one
-    }
-}
-
-// ---------------------------------------------------------------------------------------------
-// The shell: the clock, the lock, the listeners
+// Health: a core that is told the time, and a shell that reads the clock, locks and tells the listeners
 
 /// The level of a service, from what the calls of its dependencies come to. Share it by reference or in
 /// an `Arc`.
+///
+/// Threads may read the clock in one order and come here in another: the newest time that `record`, `health`
+/// or `evaluate` has seen is the time for all of them.
 pub struct Degradation {
-    core: Mutex<Core>,
-    // step 6: the listeners
+    config: Config,
+    // step 6: the calls of each dependency, the level and the listeners
 }
 
 impl Degradation {
@@ -258,12 +235,11 @@ impl Degradation {
     /// When a field of `config` is out of its range.
     pub fn new(config: Config, dependencies: &[&str]) -> Result<Self, ConfigError> {
         config.validate()?;
-        let core = Core::new(config, dependencies, Instant::now());
-        Ok(Self { core: Mutex::new(core) })
+        todo!("step 6: begin at normal, with these dependencies")
     }
 
     /// Adds a listener. It is called after each change, on the thread whose [`evaluate`](Self::evaluate)
-    /// caused it, with no lock held: it may call the controller. It must not panic or block.
+    /// caused it, and may call the controller. It must not panic or block.
     #[must_use]
     pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
         todo!("step 6: keep the listener")
@@ -283,43 +259,37 @@ impl Degradation {
         succeeded: bool,
         took: Duration,
     ) -> Result<(), UnknownDependency> {
-        todo!("step 6: put the call into the window of its dependency")
+        todo!("step 6: note the call")
     }
 
     /// What the calls of the last [`Config::window`] say of a dependency. A call counts until it is
-    /// exactly so old, or until [`MOST_CALLS`] newer ones have come. Fewer calls than
+    /// exactly so old, or until [`MOST_CALLS`] newer ones of this dependency have come. Fewer calls than
     /// [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    ///
+    /// The p99 is the nearest rank, of calls that failed too: of *n* times in order, the one in place
+    /// 0.99 *n*, rounded up, counted from 1.
     ///
     /// `healthy` is whether the error rate is below [`UNHEALTHY_FROM`]: there is no health check here.
     ///
     /// # Errors
     /// When there is no such dependency.
     pub fn health(&self, dependency: &str) -> Result<DependencyHealth, UnknownDependency> {
-        todo!(
-            "step 6: forget what is too old; then the error rate and the p99, if the calls are enough"
-        )
+        todo!("step 6: say what its calls come to")
     }
 
     /// Looks at all dependencies, changes the level if it is time, and returns it. Call it from a
-    /// timer, once a second, say: the time between two calls is how late a change may come. It looks
-    /// through at most [`MOST_CALLS`] calls of each dependency with the lock held, and `record` waits for it.
+    /// timer, once a second, say: the time between two calls is how late a change may come. Nothing else
+    /// changes the level.
+    ///
+    /// Evaluations take effect one after another, each as if it were alone: threads that evaluate at once make
+    /// one change, and it is told once.
     pub fn evaluate(&self) -> Level {
-        todo!(
-            "step 6: assess all windows, let Steady observe it, and tell the listeners of a change"
-        )
+        todo!("step 6: assess, keep steady, tell")
     }
 
     /// The level, as it was evaluated last.
     pub fn level(&self) -> Level {
-        todo!("step 6: the level of Steady")
-    }
-
-    /// The one place where the lock is held: no caller's code runs under it, and no await.
-    fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
-        let now = Instant::now();
-        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        core.tick(now);
-        act(&mut core)
+        todo!("step 6: the level")
     }
 }
 

@@ -168,20 +168,29 @@ fn of_two_signals_the_worse_counts() {
     let level = assess(&some(1, DependencyHealth { healthy: false, ..WELL }, 100), &LIMITS);
     writeln!(table, "1 of 100 unhealthy, without an error: {level}").unwrap();
     let down = DependencyHealth { healthy: false, error_rate: 1.0, ..WELL };
-    let level = assess(&some(2, down, 100), &LIMITS);
-    writeln!(table, "2 of 100 unhealthy, with an error rate of 1: {level}").unwrap();
+    for (count, of) in [(2, 100), (1, 10)] {
+        let level = assess(&some(count, down, of), &LIMITS);
+        writeln!(table, "{count} of {of} unhealthy, with an error rate of 1: {level}").unwrap();
+    }
+    let slow = DependencyHealth { healthy: false, p99: 30_000 * MILLISECOND, ..WELL };
+    let limits = [Limit { unhealthy: 1, error_rate: 0.01, p99: Some(100 * MILLISECOND) }; 3];
+    let level = assess(&some(1, slow, 100), &limits);
+    writeln!(table, "1 of 100 unhealthy and slow, with a limit of 1 and 100 ms: {level}").unwrap();
 
     insta::assert_snapshot!(
         table,
         "a health check that says yes while half of the calls fail is not asking what callers ask: from \
          UNHEALTHY_FROM on such a dependency is unhealthy, and three of them are more than degraded \
-         puts up with",
+         puts up with. To be unhealthy is one figure of three: it adds nothing to the error rate and the \
+         p99 of a dependency, and takes neither out of its mean",
         @"
         3 of 100 healthy, with an error rate of 0.49: degraded
         3 of 100 healthy, with an error rate of 0.5: minimal
         3 of 100 healthy, with an error rate of 1: minimal
         1 of 100 unhealthy, without an error: degraded
         2 of 100 unhealthy, with an error rate of 1: degraded
+        1 of 10 unhealthy, with an error rate of 1: minimal
+        1 of 100 unhealthy and slow, with a limit of 1 and 100 ms: emergency
         "
     );
 }
@@ -228,6 +237,20 @@ fn the_limits_are_those_that_are_given() {
         levels,
         [Level::Degraded, Level::Minimal, Level::Emergency],
         "LIMITS is a default; any level may have a limit for the p99"
+    );
+
+    let limit = |error_rate| [Limit { unhealthy: 2, error_rate, p99: None }; 3];
+    let (close, exact) = (limit(0.0157), limit(1.0));
+    assert_eq!(
+        [0.015_699_999, 0.0157].map(|rate| assess(&error_rates(&[rate; 2]), &close)),
+        [Level::Normal, Level::Emergency],
+        "a mean a billionth below a limit of 0.0157 is below it: a limit is rounded to the nearest \
+         billionth as each rate is"
+    );
+    assert_eq!(
+        [0.999_999_999, 1.0].map(|rate| assess(&error_rates(&[rate; 2]), &exact)),
+        [Level::Normal, Level::Emergency],
+        "a limit of 1 is a limit: a mean of 1 is not below it"
     );
 
     let at = Duration::from_nanos(250_001);

@@ -71,6 +71,10 @@ fn a_name_is_the_whole_name() {
     }
 
     assert_eq!(found, [""; 0], "none of these is a feature of the shop, though some come near");
+    assert!(
+        Features::new(&[row("search", [Full; 4]), row("Search", [Off; 4])]).is_ok(),
+        "and where names are different, their rows are too"
+    );
 }
 
 #[test]

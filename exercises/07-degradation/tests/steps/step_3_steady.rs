@@ -130,6 +130,27 @@ fn only_time_that_was_seen_to_be_better_counts() {
 }
 
 #[test]
+fn a_worse_look_ends_the_wait() {
+    let mut diary = Diary::new();
+
+    diary.look(Duration::ZERO, Minimal);
+    diary.looks(1..=20, Normal);
+    diary.look(21 * SECOND, Emergency);
+    diary.looks(22..=60, Minimal);
+
+    insta::assert_snapshot!(
+        diary.text,
+        "20 good seconds, then the fall at 21 s. They were before it, and say nothing of what came after: \
+         the first better look is that of 22 s, and its dwell ends at 52 s",
+        @"
+        0.000s    normal → minimal (change 1)
+        21.000s   minimal → emergency (change 2)
+        52.000s   emergency → minimal (change 3)
+        "
+    );
+}
+
+#[test]
 fn a_dwell_ends_when_it_is_over() {
     let mut diary = Diary::new();
     diary.look(Duration::ZERO, Minimal);
@@ -140,6 +161,13 @@ fn a_dwell_ends_when_it_is_over() {
     diary.look(SECOND + DWELL, Normal);
 
     assert_eq!((early, diary.changes), (1, 2), "not a nanosecond early, and no look late");
+
+    let mut steady = Steady::new(NANOSECOND, diary.begun);
+    let levels = [(Minimal, 0), (Normal, 0), (Normal, 1)].map(|(assessed, nanos)| {
+        steady.observe(assessed, diary.begun + nanos * NANOSECOND);
+        steady.level()
+    });
+    assert_eq!(levels, [Minimal, Minimal, Degraded], "a dwell of a nanosecond is a dwell");
 
     let mut steady = Steady::new(Duration::ZERO, diary.begun);
     let levels = [Minimal, Normal, Normal, Normal].map(|assessed| {
@@ -215,46 +243,31 @@ fn better_is_better_than_the_level_and_not_always_the_same() {
 }
 
 #[test]
-fn an_older_reading_of_the_clock_saves_no_time() {
+fn the_newest_time_seen_is_the_time() {
     let mut diary = Diary::new();
+    diary.steady = Steady::new(DWELL, diary.begun + 50 * SECOND);
+
+    diary.look(10 * SECOND, Degraded);
     diary.look(100 * SECOND, Degraded);
-
-    diary.look(50 * SECOND, Normal);
-    diary.look(129 * SECOND, Normal);
-    let early = diary.changes;
-    diary.look(130 * SECOND, Normal);
+    for second in [60, 129, 120, 130] {
+        diary.look(second * SECOND, Normal);
+    }
     diary.look(90 * SECOND, Minimal);
+    for second in [140, 150] {
+        diary.look(second * SECOND, Normal);
+    }
+    diary.look(145 * SECOND, Emergency);
 
-    assert_eq!(
-        early, 1,
-        "a look that comes late with a time of 50 s was taken after that of 100 s"
-    );
     insta::assert_snapshot!(
         diary.text,
-        "the newest time seen is the time: nothing happens before something that was told already",
+        "new has seen 50 s, so that the look of 10 s counts as one of 50 s. Nothing came of the look of \
+         100 s, but its time was seen: the better look of 60 s counts as one of 100 s, and the dwell ends at \
+         130 s. That of 150 s was only part of a wait, and its time was seen as well",
         @"
-        100.000s  normal → degraded (change 1)
+        50.000s   normal → degraded (change 1)
         130.000s  degraded → normal (change 2)
         130.000s  normal → minimal (change 3)
+        150.000s  minimal → emergency (change 4)
         "
-    );
-}
-
-#[test]
-fn the_time_of_each_look_is_seen() {
-    let begun = Instant::now();
-    let at = |second: u32| begun + second * SECOND;
-    let mut steady = Steady::new(DWELL, at(50));
-
-    let down = steady.observe(Degraded, at(10)).map(|change| change.at.duration_since(begun));
-    steady.observe(Degraded, at(100));
-    let looks = [60, 129, 130].map(|second| steady.observe(Normal, at(second)).is_some());
-
-    assert_eq!(down, Some(50 * SECOND), "the first time seen is that of new: 10 s is before it");
-    assert_eq!(
-        looks,
-        [false, false, true],
-        "nothing came of the look of 100 s, for it was as bad as the level; but its time was seen, and the \
-         better look of 60 s came after it. So the dwell begins at 100 s"
     );
 }

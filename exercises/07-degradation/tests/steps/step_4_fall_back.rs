@@ -16,7 +16,7 @@ use super::{MILLISECOND, NANOSECOND, SECOND};
 type Answer = Result<Sourced<&'static str>, Unavailable<&'static str>>;
 
 /// Neither is a default.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_millis(1_750);
 const MAX_AGE: Duration = Duration::from_secs(7);
 /// Who takes so long hangs: no check waits longer.
 const HANGS: Duration = Duration::from_secs(3_600);
@@ -111,16 +111,18 @@ async fn a_transient_fault_is_answered_by_a_copy_up_to_its_greatest_age() {
 async fn the_fixed_value_comes_last() {
     let fallback = fallback(1);
 
-    let with = fallback.get(Mode::Full, fails, empty, Some("popular")).await;
-    let without = fallback.get(Mode::Full, fails, empty, None).await;
-    let too_old = fallback.get(Mode::Full, fails, || copy(MAX_AGE * 2), None).await;
+    for (mode, cause) in WAYS {
+        let with = fallback.get(mode, fails, empty, Some("popular")).await;
+        let without = fallback.get(mode, fails, empty, None).await;
+        let too_old = fallback.get(mode, fails, || copy(MAX_AGE * 2), None).await;
 
-    assert_eq!(with, Ok(fixed("popular")), "nothing is in the cache");
-    assert_eq!(
-        (without, too_old),
-        (Err(Unavailable::Transient("503")), Err(Unavailable::Transient("503"))),
-        "and if there is no fixed value, the error is that of the dependency: it is the cause"
-    );
+        assert_eq!(with, Ok(fixed("popular")), "{mode:?}: nothing is in the cache");
+        assert_eq!(
+            (without, too_old),
+            (Err(cause), Err(cause)),
+            "{mode:?}: and if there is no fixed value, the error is the reason why a fallback was needed"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,6 +226,18 @@ async fn nobody_waits_for_a_place_at_the_cache() {
             "{mode:?}: after the timeout"
         );
     }
+
+    let (here, elsewhere) = (self::fallback(1), self::fallback(1));
+    let reduced = || here.get(Mode::Reduced, fails, || copy(SECOND), Some("fixed"));
+    let other = || elsewhere.get(Mode::Full, fails, || copy(SECOND), Some("fixed"));
+    let hung = here.get(Mode::Full, fails, pending, Some("fixed"));
+    let (_, reduced, other) = tokio::join!(hung, reduced(), other());
+    assert_eq!(
+        (reduced, other),
+        (Ok(fixed("fixed")), Ok(cached(SECOND))),
+        "one place, and a read that hangs has it. A reduced feature that reads the same cache finds none: \
+         the limit is for the reads of this cache, whatever led to them. Another cache has its own"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,42 +251,75 @@ async fn a_place_is_free_again_when_its_read_is_over() {
         let given_up = fallback.get(Mode::Full, fails, pending, Some("fixed"));
         let given_up = timeout(10 * MILLISECOND, given_up).await;
         let again = fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed")).await;
+        let nothing = fallback.get(Mode::Full, fails, empty, Some("fixed")).await;
+        let old = fallback.get(Mode::Full, fails, || copy(MAX_AGE * 2), Some("fixed")).await;
+        let last = fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed")).await;
         assert!(given_up.is_err(), "the client gave up before the cache did");
-        answers.extend([hung, Some(found), Some(again)]);
-        expected.extend([
-            Some(Ok(fixed("fixed"))),
-            Some(Ok(cached(SECOND))),
-            Some(Ok(cached(SECOND))),
-        ]);
+        answers.extend([hung, Some(found), Some(again), Some(nothing), Some(old), Some(last)]);
+        let (fixed, cached) = (Some(Ok(fixed("fixed"))), Some(Ok(cached(SECOND))));
+        expected.extend([fixed, cached, cached, fixed, fixed, cached]);
     }
 
     assert_eq!(
         answers, expected,
-        "however a read ends (an answer, the timeout, a client that gives up), the next one may read: \
-         the one place that there is was given back"
+        "however a read ends (a copy, nothing, a copy that is too old, the timeout, a client that gives up), \
+         the next one may read: the one place that there is was given back"
     );
 
-    let panics = {
-        let fallback = Arc::clone(&fallback);
-        async move {
-            let cache =
-                || async { panic!("the cache's client has a bug, and this check wants it") };
-            fallback.get(Mode::Full, fails, cache, Some("fixed")).await
-        }
-    };
-    let panicked = tokio::spawn(panics).await.is_err();
-    let after = fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed")).await;
+    for at_once in [false, true] {
+        let panics = {
+            let fallback = Arc::clone(&fallback);
+            async move {
+                let cache = || {
+                    assert!(!at_once, "the cache's client has a bug, and this check wants it");
+                    async { panic!("the cache's client has a bug, and this check wants it") }
+                };
+                fallback.get(Mode::Full, fails, cache, Some("fixed")).await
+            }
+        };
+        let panicked = tokio::spawn(panics).await.is_err();
+        let after = fallback.get(Mode::Full, fails, || copy(SECOND), Some("fixed")).await;
 
-    assert_eq!(
-        (panicked, after),
-        (true, Ok(cached(SECOND))),
-        "and with a panic: a bug in a client must not cost a place each time"
-    );
+        assert_eq!(
+            (panicked, after),
+            (true, Ok(cached(SECOND))),
+            "and with a panic, before the read or in it: a bug in a client must not cost a place each time"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_dependency_takes_no_place_at_the_cache() {
+async fn a_slow_dependency_takes_neither_place_nor_time_from_the_cache() {
     let fallback = fallback(1);
+    let patient = || async {
+        tokio::time::sleep(TIMEOUT * 3).await;
+        Ok("new")
+    };
+    let fails_late = || async {
+        tokio::time::sleep(TIMEOUT * 3).await;
+        fails().await
+    };
+    let slow_read = || async {
+        tokio::time::sleep(TIMEOUT - 10 * MILLISECOND).await;
+        copy(SECOND).await
+    };
+
+    let patient: Answer = fallback.get(Mode::Full, patient, || copy(SECOND), Some("fixed")).await;
+    let late = fallback.get(Mode::Full, fails_late, slow_read, Some("fixed")).await;
+
+    assert_eq!(
+        patient,
+        Ok(fresh("new")),
+        "the answer came after three times the timeout of the fallback, and that is the timeout of a read of \
+         the cache: how long the dependency may take is said elsewhere"
+    );
+    assert_eq!(
+        late,
+        Ok(cached(SECOND)),
+        "the dependency failed late, and the read of the cache was in time: it has its whole timeout, from \
+         its own begin on"
+    );
+
     let slow = || async {
         tokio::time::sleep(SECOND).await;
         fails().await

@@ -11,7 +11,7 @@ use degradation::{Change, Config, Degradation, DependencyHealth, Level, Limit, M
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, advance};
 
-use super::{MILLISECOND, SECOND, wait};
+use super::{MILLISECOND, NANOSECOND, SECOND, wait};
 
 /// The window of the default configuration.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -121,18 +121,31 @@ async fn the_p99_is_what_99_of_100_calls_did_not_exceed() {
     let shop = shop(&["search"]);
     record(&shop, "search", 98, true);
     for _ in 0..2 {
-        shop.record("search", false, 90 * SECOND).unwrap();
+        shop.record("search", false, 90 * SECOND + NANOSECOND).unwrap();
     }
     assert_eq!(
         shop.health("search").unwrap().p99,
-        90 * SECOND,
-        "calls that failed took time as well, most of all those that ran into a timeout"
+        90 * SECOND + NANOSECOND,
+        "calls that failed took time as well, most of all those that ran into a timeout; and a time is what \
+         it is, to the nanosecond"
+    );
+
+    let slow = self::shop(&["search", "reviews"]);
+    record(&slow, "search", 20, true);
+    for _ in 0..20 {
+        slow.record("reviews", true, 195 * MILLISECOND).unwrap();
+    }
+    assert_eq!(
+        slow.evaluate(),
+        Level::Degraded,
+        "no call failed, but a mean p99 of 100 ms is not below the limit of normal: evaluate assesses all \
+         that health says"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn few_calls_say_nothing_and_of_many_the_newest_count() {
-    let shop = shop(&["search"]);
+    let shop = shop(&["search", "reviews"]);
     let mut table = "calls      healthy  error_rate  p99\n".to_owned();
 
     for (seconds, calls, succeeded) in [
@@ -146,6 +159,7 @@ async fn few_calls_say_nothing_and_of_many_the_newest_count() {
         (0, MOST_CALLS / 4, false),
     ] {
         wait(seconds * SECOND).await;
+        record(&shop, "reviews", 10, false);
         record(&shop, "search", calls, succeeded);
         let DependencyHealth { healthy, error_rate, p99 } = shop.health("search").unwrap();
         writeln!(table, "{calls:<4} more  {healthy:<7}  {error_rate:<10.4}  {p99:?}").unwrap();
@@ -167,6 +181,11 @@ async fn few_calls_say_nothing_and_of_many_the_newest_count() {
         5000 more  true     0.0000      5ms
         250  more  true     0.2500      5ms
         "
+    );
+    assert_eq!(
+        error_rate(&shop, "reviews"),
+        "1.0000",
+        "5,250 calls of search push no call of reviews out: each dependency has MOST_CALLS of its own"
     );
 }
 
@@ -239,13 +258,26 @@ async fn only_evaluate_changes_the_level_and_each_listener_hears_it_once() {
     }
 
     record(&shop, "search", 100, false);
-    let recorded = (shop.level(), first.lock().unwrap().len());
+    let mut before = Vec::new();
     for seconds in [0, 0, 0, 10, 30] {
         wait(seconds * SECOND).await;
+        shop.health("search").expect("a dependency of this shop");
+        before.push((shop.level(), first.lock().unwrap().lines().count()));
         shop.evaluate();
     }
 
-    assert_eq!(recorded, (Level::Normal, 0), "to record is cheap, for it is on every request");
+    assert_eq!(
+        before,
+        [
+            (Level::Normal, 0),
+            (Level::Emergency, 1),
+            (Level::Emergency, 1),
+            (Level::Emergency, 1),
+            (Level::Emergency, 1)
+        ],
+        "the level, and how many changes were told, before each evaluation: record, health and level change \
+         nothing, however bad the calls were and however long they have been good"
+    );
     insta::assert_snapshot!(
         first.lock().unwrap(),
         "two changes, each told once, however often somebody looks",
@@ -268,7 +300,9 @@ async fn only_evaluate_changes_the_level_and_each_listener_hears_it_once() {
 async fn the_configuration_is_the_one_that_was_given() {
     let lax = Limit { unhealthy: 1, error_rate: 0.3, p99: None };
     let limits = [lax, Limit { error_rate: 0.9, ..lax }, Limit { error_rate: 1.0, ..lax }];
-    let config = Config { limits, dwell: SECOND, window: 3 * SECOND, min_calls: 4 };
+    let quarter = SECOND / 4;
+    let config =
+        Config { limits, dwell: SECOND + quarter, window: 3 * SECOND + quarter, min_calls: 4 };
     let new = |dependencies: &[&str]| Degradation::new(config, dependencies).expect("it is valid");
     let (one, two) = (new(&["search"]), new(&["search", "reviews"]));
 
@@ -279,7 +313,9 @@ async fn the_configuration_is_the_one_that_was_given() {
     record(&one, "search", 4, false);
     let more = (error_rate(&one, "search"), one.evaluate());
     wait(3 * SECOND).await;
-    let later = error_rate(&one, "search");
+    let young = error_rate(&one, "search");
+    wait(quarter).await;
+    let old = error_rate(&one, "search");
 
     assert_eq!(
         [few, a_quarter, more],
@@ -287,21 +323,23 @@ async fn the_configuration_is_the_one_that_was_given() {
             .map(|(rate, level)| (rate.to_owned(), level)),
         "min_calls is 4; and these limits put up with a quarter at normal, and with 0.625 at degraded"
     );
-    assert_eq!(later, "0.0000", "and a call counts for 3 s");
+    assert_eq!((young.as_str(), old.as_str()), ("0.6250", "0.0000"), "a call counts for 3.25 s");
 
     record(&two, "search", 10, false);
     two.evaluate();
-    wait(3 * SECOND).await;
+    wait(config.window).await;
     record(&two, "search", 1, false);
     record(&two, "search", 3, true);
-    let before = two.evaluate();
+    let mut before = vec![two.evaluate()];
     wait(SECOND).await;
+    before.push(two.evaluate());
+    wait(quarter).await;
     let after = (two.evaluate(), error_rate(&two, "search"));
 
     assert_eq!(
         (before, after),
-        (Level::Degraded, (Level::Normal, "0.2500".to_owned())),
-        "a dwell of 1 s; and a change of the level forgets no call"
+        (vec![Level::Degraded; 2], (Level::Normal, "0.2500".to_owned())),
+        "a dwell of 1.25 s; and a change of the level forgets no call"
     );
 }
 
@@ -343,6 +381,7 @@ fn a_listener_may_call_the_controller() {
 
 const THREADS: usize = 3;
 const ROUNDS: u64 = 300;
+const DEPENDENCIES: usize = 200;
 
 /// A paused clock of its own, which is so much ahead.
 fn clock(ahead: Duration) -> Runtime {
@@ -362,17 +401,30 @@ fn a_late_thread_and_threads_at_once_do_no_harm() {
     let early = clock(Duration::ZERO);
     let (late, later) = (clock(60 * SECOND), clock(60 * SECOND + WINDOW / 2));
     let last = clock(60 * SECOND + WINDOW);
-    let [search, evaluated] = [(); 2].map(|()| at(&early, || shop(&["search", "reviews"])));
+    let [search, evaluated, recorded] =
+        [(); 3].map(|()| at(&early, || shop(&["search", "reviews"])));
+    let (tell, changed) = mpsc::channel();
+    let recorded = recorded.on_change(move |change| tell.send(change.at).unwrap());
     at(&late, || search.evaluate());
+    at(&late, || record(&recorded, "reviews", 1, true));
 
-    at(&early, || record(&search, "search", 100, false));
-    at(&early, || record(&evaluated, "search", 100, false));
+    for shop in [&search, &evaluated, &recorded] {
+        at(&early, || record(shop, "search", 100, false));
+    }
+    at(&early, || recorded.evaluate());
 
     assert_eq!(
-        at(&later, || error_rate(&search, "search")),
-        "1.0000",
+        changed.try_recv().ok(),
+        Some(at(&late, Instant::now)),
+        "a call was recorded a minute later than this thread reads the clock, and then it evaluates: the \
+         change happened at the newest time that the controller has seen"
+    );
+    assert_eq!(
+        [&search, &recorded].map(|shop| at(&later, || error_rate(shop, "search"))),
+        ["1.0000", "1.0000"],
         "a thread read the clock, was put off the processor for a minute, and came late with its calls: \
-         they have just ended, and are not a minute old"
+         they have just ended, and are not a minute old. The newest time was seen by evaluate in one case \
+         and by record in the other"
     );
 
     // The window that is asked for is another one.
@@ -387,8 +439,12 @@ fn a_late_thread_and_threads_at_once_do_no_harm() {
 
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&told);
-    let at_once = Config { dwell: Duration::ZERO, ..Config::default() };
-    let shop = at(&early, || Degradation::new(at_once, &["search"]).expect("it is valid"))
+    // Many dependencies, so that an evaluation takes long enough to be overtaken; one that fails is enough.
+    let limits = [Limit { unhealthy: 0, error_rate: 1.0, p99: None }; 3];
+    let at_once = Config { limits, dwell: Duration::ZERO, ..Config::default() };
+    let names: Vec<_> = (0..DEPENDENCIES).map(|number| format!("{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let shop = at(&early, || Degradation::new(at_once, &names).expect("it is valid"))
         .on_change(move |change| listener.lock().unwrap().push(change.number));
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -401,7 +457,7 @@ fn a_late_thread_and_threads_at_once_do_no_harm() {
             });
         }
         for _ in 0..ROUNDS {
-            at(&early, || record(&shop, "search", 100, false));
+            at(&early, || record(&shop, "0", 20, false));
             at(&early, || shop.evaluate());
             early.block_on(advance(WINDOW));
             for _ in 0..3 {
@@ -417,8 +473,8 @@ fn a_late_thread_and_threads_at_once_do_no_harm() {
     assert!(
         numbers == each_once,
         "in each of {ROUNDS} rounds it goes down and three steps up, and {THREADS} threads look on: {} \
-         changes were told, expected {}, each once. To see that the level is another and to set it must \
-         be one step under one lock, and who set it tells of it",
+         changes were told, expected {}, each once. Between the look at the calls and the change that comes \
+         of it no other evaluation may come, or an old look undoes what a newer one did",
         numbers.len(),
         each_once.len()
     );
