@@ -1,5 +1,6 @@
 //! Driving cargo: it compiles, shows its own progress on standard error, and reports as JSON.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
@@ -74,7 +75,7 @@ pub fn build_program(workbook: &Workbook, package: &str, what: &str) -> Result<P
     let output = command.output().with_context(|| cannot_start(&command))?;
     let lines = output.stdout.split(|byte| *byte == b'\n');
     let mut programs = lines.filter_map(|line| match serde_json::from_slice(line) {
-        Ok(Event::CompilerArtifact { executable }) => executable,
+        Ok(Event::CompilerArtifact { executable, .. }) => executable,
         _ => None,
     });
     match programs.next_back() {
@@ -85,47 +86,80 @@ pub fn build_program(workbook: &Workbook, package: &str, what: &str) -> Result<P
 
 /// Compiles the spec of one package.
 pub fn build_spec(workbook: &Workbook, package: &str) -> Result<Build> {
+    build_specs(workbook, &[package]).map(|mut one| one.remove(0))
+}
+
+/// Compiles the specs of some packages in one go; what does not compile leaves the others alone.
+/// What is built is what `cargo test` runs.
+pub fn build_specs(workbook: &Workbook, packages: &[&str]) -> Result<Vec<Build>> {
     let mut command = cargo(workbook);
-    command.args(["test", "--no-run", "--message-format=json-diagnostic-rendered-ansi"]);
-    command.args(["--package", package, "--test", "spec"]);
+    command.args(["build", "--keep-going", "--message-format=json-diagnostic-rendered-ansi"]);
+    command.args(["--test", "spec"]);
+    command.args(packages.iter().flat_map(|package| ["--package", package]));
     let output = command
         .stderr(Stdio::inherit())
         .stdin(Stdio::null())
         .output()
         .with_context(|| cannot_start(&command))?;
 
-    let (mut executable, mut errors, mut warnings, mut in_code) =
-        (None, Vec::new(), Vec::new(), false);
+    let mut told: BTreeMap<String, Told> = BTreeMap::new();
     for line in output.stdout.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
-            Ok(Event::CompilerArtifact { executable: Some(path), .. }) => executable = Some(path),
-            Ok(Event::CompilerMessage { message }) => {
-                // The closing "aborting due to 2 previous errors" has no place in the code.
-                let has_place = !message.spans.is_empty();
-                match message.level.as_str() {
-                    "error" => {
-                        in_code |= has_place;
-                        errors.push((has_place, message.rendered));
-                    }
-                    "warning" if has_place => warnings.push(message.rendered),
-                    _ => {}
-                }
+            Ok(Event::CompilerArtifact { package_id, executable: Some(path) }) => {
+                told.entry(name_of(&package_id)).or_default().executable = Some(path);
+            }
+            Ok(Event::CompilerMessage { package_id, message }) => {
+                told.entry(name_of(&package_id)).or_default().add(message);
             }
             _ => {}
         }
     }
-    match executable {
-        Some(executable) if output.status.success() => Ok(Build::Ready { executable, warnings }),
-        _ if in_code => {
-            Ok(Build::Broken(errors.into_iter().filter(|e| e.0).map(|e| e.1).collect()))
+    // Without a line of code at fault: a full disk, a folder that can't be written, a missing linker …
+    let elsewhere = told.values().find_map(|told| told.elsewhere.first()).cloned();
+    let build = |package: &&str| {
+        let Told { executable, in_code, warnings, .. } = told.remove(*package).unwrap_or_default();
+        match executable {
+            _ if !in_code.is_empty() => Ok(Build::Broken(in_code)),
+            Some(executable) => Ok(Build::Ready { executable, warnings }),
+            None => {
+                let reason = elsewhere.as_deref().unwrap_or("see its message above");
+                bail!("cargo could not build the checks of `{package}`:\n{}", reason.trim_end())
+            }
         }
-        // No line of code is at fault: a full disk, a folder that can't be written, a missing linker …
-        _ => {
-            let reason =
-                errors.first().map_or("see its message above", |(_, text)| text.trim_end());
-            bail!("cargo could not build the checks of `{package}`:\n{reason}")
+    };
+    packages.iter().map(build).collect()
+}
+
+/// What rustc said of a package.
+#[derive(Default)]
+struct Told {
+    executable: Option<PathBuf>,
+    in_code: Vec<String>,
+    elsewhere: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Told {
+    fn add(&mut self, message: Diagnostic) {
+        // The closing "aborting due to 2 previous errors" has no place in the code.
+        let has_place = !message.spans.is_empty();
+        match message.level.as_str() {
+            "error" if has_place => self.in_code.push(message.rendered),
+            "error" => self.elsewhere.push(message.rendered),
+            "warning" if has_place => self.warnings.push(message.rendered),
+            _ => {}
         }
     }
+}
+
+/// The package's name in cargo's id: `…#name@1.0.0`, or `…/name#1.0.0`.
+fn name_of(package_id: &str) -> String {
+    let (source, version) = package_id.rsplit_once('#').unwrap_or((package_id, ""));
+    let name = match version.split_once('@') {
+        Some((name, _)) => name,
+        None => source.rsplit('/').next().unwrap_or(source),
+    };
+    name.to_owned()
 }
 
 fn cannot_start(command: &Command) -> String {
@@ -140,9 +174,11 @@ fn cannot_start(command: &Command) -> String {
 #[serde(tag = "reason", rename_all = "kebab-case")]
 enum Event {
     CompilerArtifact {
+        package_id: String,
         executable: Option<PathBuf>,
     },
     CompilerMessage {
+        package_id: String,
         message: Diagnostic,
     },
     #[serde(other)]

@@ -12,24 +12,32 @@ use crate::output;
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 pub struct Progress {
+    noun: &'static str,
     bar: ProgressBar,
     last_line: Option<Mutex<Instant>>,
 }
 
 impl Progress {
-    pub fn new(what: &str, checks: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(checks as u64), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template(" {msg}  {bar:24} {pos} of {len} checks");
+    /// Of `what`, this many of a `noun`.
+    pub fn new(what: &str, many: usize, noun: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(many as u64), ProgressDrawTarget::stderr());
+        let template = format!(" {{msg}}  {{bar:24}} {{pos}} of {{len}} {noun}s");
+        let style = ProgressStyle::with_template(&template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(what.to_owned());
         let in_pipe = !stderr().is_terminal();
         if in_pipe {
-            output::err(&format!("{what}: running {}", output::count(checks, "check")));
+            output::err(&format!("{what}: running {}", output::count(many, noun)));
         }
-        Self { bar, last_line: in_pipe.then(|| Mutex::new(Instant::now())) }
+        Self { noun, bar, last_line: in_pipe.then(|| Mutex::new(Instant::now())) }
     }
 
-    /// One more check is done.
+    /// For what is too short to tell.
+    pub fn hidden() -> Self {
+        Self { noun: "", bar: ProgressBar::hidden(), last_line: None }
+    }
+
+    /// One more is done.
     pub fn step(&self) {
         self.bar.inc(1);
         let Some(last_line) = &self.last_line else { return };
@@ -37,7 +45,7 @@ impl Progress {
         if last_line.elapsed() >= LINE_EVERY {
             *last_line = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
-            output::err(&format!("{}: {done} of {all} checks done", self.bar.message()));
+            output::err(&format!("{}: {done} of {all} {}s done", self.bar.message(), self.noun));
         }
     }
 }

@@ -38,7 +38,6 @@ impl Limit {
 /// Listing runs none of the reader's code.
 const LIMIT_OF_LISTING: Duration = Duration::from_secs(30);
 
-/// A compiled spec.
 /// The end of a build and a run.
 pub enum Ran {
     Checks {
@@ -63,7 +62,7 @@ pub fn build_and_run(
     };
     let spec = Spec { workbook, executable, folder: exercise.path(subject) };
     let tests = spec.list()?;
-    let progress = Progress::new(&package, tests.len());
+    let progress = Progress::new(&package, tests.len(), "check");
     Ok(Ran::Checks { checks: spec.run(&tests, limit, &progress)?, warnings })
 }
 
