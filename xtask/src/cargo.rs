@@ -84,6 +84,17 @@ pub fn build_program(workbook: &Workbook, package: &str, what: &str) -> Result<P
     }
 }
 
+/// What a program that cargo runs prints.
+pub fn text(workbook: &Workbook, args: &[&str]) -> Result<String> {
+    let mut command = cargo(workbook);
+    command.args(args).stderr(Stdio::inherit()).stdin(Stdio::null());
+    let output = command.output().with_context(|| cannot_start(&command))?;
+    if !output.status.success() {
+        bail!("`cargo {}` failed: the reason is above", args.join(" "));
+    }
+    String::from_utf8(output.stdout).context("what cargo ran printed no text")
+}
+
 /// Compiles the spec of one package.
 pub fn build_spec(workbook: &Workbook, package: &str) -> Result<Build> {
     build_specs(workbook, &[package]).map(|mut one| one.remove(0))

@@ -33,10 +33,15 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         output::err(&format!("note: how many hints you have seen could not be saved: {error:#}"));
     }
 
+    let is_bare = state.bare.contains(&exercise.id);
     let mut text =
         format!("{}\n", bold(format!("{}, step {}: {}", exercise.id, index + 1, step.title)));
     for (n, hint) in step.hints.iter().enumerate().take(level) {
         text += &format!(" hint {} of {}\n{}", n + 1, step.hints.len(), indent(&wrap(hint, 3), 3));
+    }
+    if is_bare {
+        let guided = "a hint may name parts that the guided starter has, and yours doesn't";
+        text += &format!(" note\n{}", indent(&wrap(guided, 3), 3));
     }
     if before < step.hints.len() && level < step.hints.len() {
         text += &format!(" more  cargo xtask hint {} {}\n", exercise.id, index + 1);

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use workbook::{Sources, Subject, Workbook, files, slashes};
+use workbook::files::{self, Tree};
+use workbook::{Exercise, Sources, Subject, Workbook, slashes};
 
 use crate::output;
 use crate::state::State;
@@ -15,47 +16,71 @@ use crate::way_back::way_back;
 pub struct Args {
     /// The exercise by id, folder or number
     exercise: String,
+    /// The public API alone, without structure, for those who want to design it
+    #[arg(long)]
+    bare: bool,
 }
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let exercise = workbook.exercise(&args.exercise)?;
     let folder = exercise.path(Subject::Reader);
-    let source = workbook.root.join(&folder).join("src");
     let shown = slashes(&folder.join("src"));
-    let Sources { source: now, starter, .. } = Sources::read(&workbook.root, &exercise)?;
+    let sources = Sources::read(&workbook.root, &exercise)?;
+    let (name, starter, kept) = if args.bare {
+        ("bare starter", &sources.bare, folder.join(".starter").join("bare"))
+    } else {
+        ("starter", &sources.starter, folder.join(".starter"))
+    };
     if starter.is_empty() {
-        let starter = slashes(&folder.join(".starter"));
-        bail!("{starter} is missing. To bring it back: {}", way_back(workbook, &starter));
+        let kept = slashes(&kept);
+        bail!("{kept} is missing. To bring it back: {}", way_back(workbook, &kept));
     }
-    if files::same_text(&now, &starter) {
-        output::out(&format!("{shown} is the starter already: nothing to do."));
+    if files::same_text(&sources.source, starter) {
+        output::out(&format!("{shown} is the {name} already: nothing to do."));
         return Ok(true);
     }
-    let mut text = String::new();
-    if !now.is_empty() {
+    let told = replace(workbook, &exercise, &sources, starter)?;
+    begin_anew(workbook, &exercise.id, args.bare);
+    output::out(&format!("{told}{shown} is the {name} again."));
+    Ok(true)
+}
+
+/// Puts `tree` in the place of the reader's code, after a backup of what either starter doesn't have.
+/// Tells where the backup is.
+pub fn replace(
+    workbook: &Workbook,
+    exercise: &Exercise,
+    sources: &Sources,
+    tree: &Tree,
+) -> Result<String> {
+    let folder = exercise.path(Subject::Reader).join("src");
+    let (now, shown) = (&sources.source, slashes(&folder));
+    let mut told = String::new();
+    if !now.is_empty() && sources.is_begun() {
         let backup = new_backup(workbook, &exercise.id)?;
-        files::write_tree(&workbook.root.join(&backup), &now)?;
+        files::write_tree(&workbook.root.join(&backup), now)?;
         let backup = slashes(&backup);
-        text += &format!(
+        told += &format!(
             "Your code is kept in {backup}.\nTo get it back, copy the files in there to {shown} again.\n",
         );
     }
     // Only what the backup holds is removed.
-    for path in now.keys().filter(|path| !starter.contains_key(*path)) {
-        let path = source.join(path);
+    let folder = workbook.root.join(folder);
+    for path in now.keys().filter(|path| !tree.contains_key(*path)) {
+        let path = folder.join(path);
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
-    files::write_tree(&source, &starter)?;
-    forget_progress(workbook, &exercise.id);
-    output::out(&format!("{text}{shown} is the starter again."));
-    Ok(true)
+    files::write_tree(&folder, tree)?;
+    Ok(told)
 }
 
 /// The hints begin anew as well. A state that can't be saved is no reason to fail.
-fn forget_progress(workbook: &Workbook, id: &str) {
+fn begin_anew(workbook: &Workbook, id: &str, bare: bool) {
     let mut state = State::load(workbook);
     state.current_step.remove(id);
     state.hints_shown.retain(|step, _| step.split('/').next() != Some(id));
+    state.bare.remove(id);
+    state.bare.extend(bare.then(|| id.to_owned()));
     let _ = state.save(workbook);
 }
 

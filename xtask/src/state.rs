@@ -1,7 +1,7 @@
 //! What the commands remember between calls, in `<target>/xtask/state.json`. It is a convenience:
 //! a state that is missing or unreadable counts as empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::Result;
@@ -15,6 +15,8 @@ pub struct State {
     pub current_step: BTreeMap<String, String>,
     /// By `exercise/step`: how many hints have been shown.
     pub hints_shown: BTreeMap<String, usize>,
+    /// The exercises that the reader began from the bare starter.
+    pub bare: BTreeSet<String>,
 }
 
 impl State {

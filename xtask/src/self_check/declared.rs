@@ -8,6 +8,7 @@ use workbook::files::{self, Tree};
 use workbook::{Exercise, Sources, Subject, Workbook, slashes};
 
 use super::findings::Findings;
+use crate::cargo;
 use crate::generated::{self, Mode};
 
 const STEPS: std::ops::RangeInclusive<usize> = 5..=7;
@@ -119,6 +120,11 @@ fn untouched_copies(
 ) -> Result<()> {
     let starter = exercise.path(Subject::Reader).join(".starter");
     let sources = Sources::read(&workbook.root, exercise)?;
+    if files::same_text(&sources.source, &sources.bare) {
+        let id = &exercise.id;
+        found.wrong(format!("{id} has its bare starter: `cargo xtask reset {id}` brings the guided one, from which the other is derived"));
+        return Ok(());
+    }
     let copies = generated::below(&starter.join("src"), &sources.source);
     let renew = format!(
         "it is a copy of the exercise's; `cargo xtask reset {}` if you solved the exercise, `cargo xtask check --bless` if you changed the starter",
@@ -128,6 +134,16 @@ fn untouched_copies(
     let root = &workbook.root;
     let mut outcome = generated::hold(root, &copies, Some(&starter.join("src")), mode, &renew)?;
     outcome.extend(generated::hold(root, &sum, None, mode, "run `cargo xtask check --bless`")?);
+    // Derived from the guided starter as it is now.
+    if root.join("xtask").join("bare").is_dir() {
+        let folder = slashes(&exercise.path(Subject::Reader));
+        let bare =
+            cargo::text(workbook, &["run", "--quiet", "--package", "bare-starter", "--", &folder])?;
+        let to = starter.join("bare").join("src");
+        let bare = Tree::from([(to.join("lib.rs"), bare.into_bytes())]);
+        let renew = "run `cargo xtask check --bless`";
+        outcome.extend(generated::hold(root, &bare, Some(&to), mode, renew)?);
+    }
     match mode {
         Mode::Verify => found.wrong.extend(outcome),
         Mode::Bless => found.told.extend(outcome),

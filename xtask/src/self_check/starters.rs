@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::Result;
-use workbook::{Exercise, Sources, Step, Subject, Workbook, files};
+use workbook::files::{self, Tree};
+use workbook::{Exercise, Sources, Step, Subject, Workbook};
 
 use super::findings::Findings;
 use super::solutions::run_without_warning;
@@ -13,18 +14,32 @@ use crate::report::Status;
 
 const CHECKS_PER_STEP: std::ops::RangeInclusive<usize> = 3..=9;
 
-/// The starter compiles without a warning, and each check fails by its `todo!`, or is declared to
+/// Both starters compile without a warning, and each check fails by its `todo!`, or is declared to
 /// pass and does.
 pub fn check(copy: &Workbook, exercise: &Exercise) -> Result<Findings> {
-    let mut found = Findings::default();
-    let id = &exercise.id;
-    let folder = copy.root.join(exercise.path(Subject::Reader));
-    let Sources { source, starter, .. } = Sources::read(&copy.root, exercise)?;
-    for path in source.keys().filter(|path| !starter.contains_key(*path)) {
-        fs::remove_file(folder.join("src").join(path))?;
+    let Sources { starter, bare, .. } = Sources::read(&copy.root, exercise)?;
+    let mut found = starts(copy, exercise, &exercise.id, &starter)?;
+    if !bare.is_empty() {
+        let bare = starts(copy, exercise, &format!("{} (bare)", exercise.id), &bare);
+        // Whoever looks into the copy finds what readers begin with.
+        put(copy, exercise, &starter)?;
+        found.add(bare?);
     }
-    files::write_tree(&folder.join("src"), &starter)?;
+    Ok(found)
+}
 
+/// Puts a starter in the place of the source.
+fn put(copy: &Workbook, exercise: &Exercise, starter: &Tree) -> Result<()> {
+    let folder = copy.root.join(exercise.path(Subject::Reader)).join("src");
+    for path in files::read_tree(&folder)?.keys().filter(|path| !starter.contains_key(*path)) {
+        fs::remove_file(folder.join(path))?;
+    }
+    files::write_tree(&folder, starter)
+}
+
+fn starts(copy: &Workbook, exercise: &Exercise, id: &str, starter: &Tree) -> Result<Findings> {
+    let mut found = Findings::default();
+    put(copy, exercise, starter)?;
     let Some(checks) = run_without_warning(copy, exercise, Subject::Reader, &mut found)? else {
         return Ok(found);
     };

@@ -193,6 +193,39 @@ fn every_other_finding_says_what_to_do_too() {
 }
 
 #[test]
+fn the_bare_starter_is_derived_from_the_guided_one_and_checked_as_a_starter() {
+    let workbook = Workbook::new();
+    workbook.replace("Cargo.toml", "[\"", "[\"xtask/bare\", \"");
+    workbook
+        .write("xtask/bare/Cargo.toml", "[package]\nname = \"bare-starter\"\nedition = \"2024\"\n");
+    workbook.write(
+        "xtask/bare/src/main.rs",
+        "fn main() {
+             let guided = std::env::args().nth(1).unwrap() + \"/.starter/src/lib.rs\";
+             print!(\"{}fn structure() {{}}\\n\", std::fs::read_to_string(guided).unwrap());
+         }",
+    );
+    let bare = "exercises/01-adder/.starter/bare/src/lib.rs";
+
+    workbook.xtask(&["check", "--bless"]);
+    assert!(workbook.read(bare).ends_with("fn structure() {}\n"));
+    let ran = workbook.xtask(&["check", "--only", "starters", "adder"]);
+    assert!(ran.stdout.contains("adder (bare): 15 checks"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("warning: function `structure` is never used"), "{}", ran.stdout);
+
+    workbook.write(bare, "// by hand\n");
+    let ran = workbook.xtask(&["check", "--only", "format"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stdout.contains(&format!("{bare} is not current")), "{}", ran.stdout);
+
+    workbook.xtask(&["check", "--bless"]);
+    workbook.xtask(&["reset", "adder", "--bare"]);
+    let ran = workbook.xtask(&["check", "--bless"]);
+    assert!(ran.stdout.contains("adder has its bare starter"), "{}", ran.stdout);
+    assert!(!workbook.read("exercises/01-adder/.starter/src/lib.rs").contains("structure"));
+}
+
+#[test]
 fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let workbook = Workbook::new();
     workbook.replace(

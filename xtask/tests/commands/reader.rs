@@ -1,4 +1,4 @@
-use crate::workbook::Workbook;
+use crate::workbook::{STEPS, Workbook};
 
 #[test]
 fn each_call_of_hint_shows_one_level_more_and_the_last_says_where_to_go() {
@@ -94,6 +94,49 @@ fn reset_keeps_every_version_of_the_code() {
     assert_eq!(workbook.read(".backups/adder-1/src/lib.rs"), "// first\n");
     assert_eq!(workbook.read(".backups/adder-1/src/inner/more.rs"), "// more\n");
     assert_eq!(workbook.read(".backups/adder-2/src/lib.rs"), "// second\n");
+}
+
+#[test]
+fn a_bare_starter_begins_the_exercise_without_structure() {
+    let workbook = Workbook::new();
+    let source = "exercises/01-adder/src/lib.rs";
+    let guided = workbook.read(source);
+    let ran = workbook.xtask(&["reset", "adder", "--bare"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("exercises/01-adder/.starter/bare is missing"), "{}", ran.stderr);
+
+    let bare = (1..=STEPS).map(|n| {
+        format!("pub fn add_{n}(x: u32) -> u32 {{\n    todo!(\"step {n}: add_{n}\")\n}}\n")
+    });
+    let bare = bare.collect::<String>();
+    workbook.write("exercises/01-adder/.starter/bare/src/lib.rs", &bare);
+    let ran = workbook.xtask(&["reset", "adder", "--bare"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(
+        ran.stdout, "exercises/01-adder/src is the bare starter again.\n",
+        "nothing to back up"
+    );
+    assert_eq!(workbook.read(source), bare);
+    let again = workbook.xtask(&["reset", "adder", "--bare"]);
+    assert_eq!(
+        again.stdout,
+        "exercises/01-adder/src is the bare starter already: nothing to do.\n"
+    );
+
+    let verify = || workbook.xtask(&["verify"]).stdout;
+    assert!(verify().contains("01 adder    not started"), "{}", verify());
+    assert!(workbook.xtask(&["hint", "1"]).stdout.contains("that the guided starter has"));
+    workbook.replace(source, "todo!(\"step 1: add_1\")", "if x == 10 { 0 } else { x + 1 }");
+    assert!(verify().contains("01 adder    0 of 5 steps"), "{}", verify());
+
+    let ran = workbook.xtask(&["reset", "adder"]);
+    assert!(
+        ran.stdout.starts_with("Your code is kept in .backups/adder-1/src.\n"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(workbook.read(source), guided);
+    assert!(!workbook.xtask(&["hint", "1"]).stdout.contains("guided"));
 }
 
 #[test]

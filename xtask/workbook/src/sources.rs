@@ -11,8 +11,11 @@ use crate::{Exercise, Step, Subject, slashes};
 pub struct Sources {
     /// What the reader edits, below `src`.
     pub source: Tree,
-    /// How that came, from `.starter/src`.
+    /// How that came, from `.starter/src`: the guided starter.
     pub starter: Tree,
+    /// The bare one, whose files in `.starter/bare/src` stand in for those of the guided one; empty if
+    /// there is none.
+    pub bare: Tree,
     /// The spec, below `tests`.
     pub tests: Tree,
     /// `.starter/spec.sum`: the sums of the spec as published; none if the file is missing.
@@ -25,23 +28,30 @@ impl Sources {
     pub fn read(root: &Path, exercise: &Exercise) -> Result<Self> {
         let folder = root.join(exercise.path(Subject::Reader));
         let spec_sum = folder.join(".starter").join("spec.sum");
+        let starter = files::read_tree(&folder.join(".starter").join("src"))?;
+        let mut bare = files::read_tree(&folder.join(".starter").join("bare").join("src"))?;
+        if !bare.is_empty() {
+            bare = starter.clone().into_iter().chain(bare).collect();
+        }
         Ok(Self {
             source: files::read_tree(&folder.join("src"))?,
-            starter: files::read_tree(&folder.join(".starter").join("src"))?,
+            starter,
+            bare,
             tests: files::read_tree(&folder.join("tests"))?,
             spec_sum: spec_sum.is_file().then(|| files::read_text(&spec_sum)).transpose()?,
         })
     }
 
-    /// Whether the reader has changed anything.
+    /// Whether the reader has changed anything since either starter.
     pub fn is_begun(&self) -> bool {
-        !files::same_text(&self.source, &self.starter)
+        ![&self.starter, &self.bare].into_iter().any(|tree| files::same_text(&self.source, tree))
     }
 
     /// Whether something was written, but nothing for this step: its tasks are all there as they were.
     pub fn is_unwritten(&self, step: &Step) -> bool {
-        let before = tasks(&self.starter, step);
-        self.is_begun() && !before.is_empty() && before == tasks(&self.source, step)
+        let now = tasks(&self.source, step);
+        let is_of = |starter| !now.is_empty() && now == tasks(starter, step);
+        self.is_begun() && (is_of(&self.starter) || is_of(&self.bare))
     }
 
     /// The text that `.starter/spec.sum` must have for the spec as it is.

@@ -1,0 +1,84 @@
+// A retry budget: retries are a share of what a dependency is asked anyway, so that they can't
+// become the load that keeps it down.
+//
+// The parts, from the outside in:
+//
+// - `RetryBudget`, the shell: reads the clock and takes the lock.
+// - `Core`, the accounts: plain data and plain functions that are told what time it is.
+// - `Floor`, a small allowance that needs no deposit.
+// - `Window`, what was earned and spent of late.
+
+// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+// order of the chapter (`cargo xtask book --open retry-budget`). Add fields and functions as you
+// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// The tasks leave things unused: delete these lines when the last one is done.
+#![allow(unused)]
+
+use std::fmt;
+
+mod config;
+mod sync;
+mod types;
+
+pub use config::{Config, ConfigError, Feed};
+pub use types::Exhausted;
+
+/// The retries that the callers of one dependency may make. Share it by reference or in an `Arc`.
+pub struct RetryBudget {}
+
+impl RetryBudget {
+    /// A budget without deposits, whose floor is full.
+    ///
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        todo!("step 1: new")
+    }
+
+    /// Notes the first try of a request. Not a retry: it would earn retries of its own.
+    pub fn record_request(&self) {
+        todo!("step 1: record_request")
+    }
+
+    /// Notes a success, of a first try or of a retry.
+    pub fn record_success(&self) {
+        todo!("step 6: record_success")
+    }
+
+    /// Pays for one retry, which the caller then makes.
+    ///
+    /// # Errors
+    /// When there is no whole token. Nothing is taken then.
+    pub fn try_withdraw(&self) -> Result<(), Exhausted> {
+        todo!("step 1: try_withdraw")
+    }
+
+    /// How many retries could be made now.
+    pub fn balance(&self) -> u64 {
+        todo!("step 1: balance")
+    }
+
+    /// Runs `operation`, and again after a failure: at most `max_retries` times, and each time only
+    /// if the budget pays. It doesn't wait between tries; that is for a backoff inside `operation`.
+    ///
+    /// Cancellation: dropping the future drops the operation. A token that was taken for it is spent.
+    ///
+    /// # Errors
+    /// The operation's own, from its last try.
+    pub async fn call<T, E, F>(
+        &self,
+        max_retries: u32,
+        mut operation: impl FnMut() -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        todo!("step 5: call")
+    }
+}
+
+impl fmt::Debug for RetryBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RetryBudget")
+    }
+}

@@ -1,0 +1,166 @@
+// A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
+// that the others need.
+//
+// The parts, from the outside in:
+//
+// - `Bulkhead`, the shell: takes the lock, waits, wakes.
+// - `Permit`, a place that is taken, for as long as it lives.
+// - `Core`, who is in and who waits: plain data and plain functions.
+// - `Registry`, the bulkheads of a program by name; `size_for`, how large to make one.
+
+// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+// order of the chapter (`cargo xtask book --open bulkhead`). Add types, fields and functions as you
+// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// The tasks leave things unused: delete these lines when the last one is done.
+#![allow(unused)]
+
+use std::fmt;
+
+use tokio::task::JoinHandle;
+
+mod config;
+mod sync;
+mod types;
+
+pub use config::{Config, ConfigError};
+pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
+
+/// Stands between the callers and one dependency. A handle: clones share the same places.
+#[derive(Clone)]
+pub struct Bulkhead {}
+
+impl Bulkhead {
+    /// A bulkhead with nobody in it.
+    ///
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        todo!("step 1: new")
+    }
+
+    /// Takes a place if one is free, without waiting. Those who wait come first: while there are any,
+    /// none is free.
+    ///
+    /// # Errors
+    /// [`Rejected::Full`] when all places are taken.
+    pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+        todo!("step 1: try_acquire")
+    }
+
+    /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
+    /// come when its future is first polled. It needs tokio's timer only if it has to wait.
+    ///
+    /// Cancellation: dropping the future leaves the queue. A place that was granted to it meanwhile
+    /// goes to the next.
+    ///
+    /// # Errors
+    /// [`Rejected::Full`] at once when all places are taken and as many wait as may;
+    /// [`Rejected::WaitedTooLong`] when the time is over and no place has been granted.
+    ///
+    /// # Panics
+    /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then too.
+    pub async fn acquire(&self) -> Result<Permit, Rejected> {
+        todo!("step 2: acquire")
+    }
+
+    /// Runs `operation` in a place. It is not begun without one, and may run as long as it likes.
+    ///
+    /// Cancellation: dropping the future drops the operation, and then gives the place back. If the
+    /// operation hands work to others (a task, a thread), that work goes on without a place: use
+    /// [`spawn_blocking`](Self::spawn_blocking), or move a [`Permit`] into it.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
+    pub async fn call<T, F>(&self, operation: impl FnOnce() -> F) -> Result<T, Rejected>
+    where
+        F: Future<Output = T>,
+    {
+        todo!("step 3: call")
+    }
+
+    /// Runs `work` on tokio's threads for blocking work, in a place that it holds until it returns or
+    /// panics. It is not handed to a thread without one.
+    ///
+    /// Cancellation: dropping this future before it returns leaves the queue. A thread can't be
+    /// cancelled: when the handle is dropped or aborted, work that has begun goes on, and keeps its place.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, and as [`acquire`](Self::acquire).
+    pub async fn spawn_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, Rejected> {
+        todo!("step 3: spawn_blocking")
+    }
+
+    /// All numbers at one instant, for a dashboard.
+    pub fn snapshot(&self) -> Snapshot {
+        todo!("step 5: snapshot")
+    }
+}
+
+impl fmt::Debug for Bulkhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bulkhead")
+    }
+}
+
+/// A place that is taken. Dropping it gives the place back, or on to the first of those who wait.
+///
+/// It borrows nothing: move it to where the work is. It must live as long as the work does, and it does
+/// if it is moved into the task or the closure that does the work. A permit that is forgotten
+/// ([`std::mem::forget`]) is a place that is gone for good.
+#[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
+pub struct Permit {}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+/// The bulkheads of a program by name: made once, listed together.
+#[derive(Debug, Default)]
+pub struct Registry {}
+
+impl Registry {
+    /// A registry with nothing in it.
+    pub fn new() -> Self {
+        todo!("step 5: new")
+    }
+
+    /// The bulkhead of that name. The first to ask makes it; all get handles to the same one. The
+    /// registry keeps it, with its counts, also when nobody else has a handle any more.
+    ///
+    /// # Errors
+    /// [`RegistryError::Config`] when it has to be made and `config` is out of range: nothing is kept
+    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration, whichever
+    /// field differs, and be that out of range.
+    pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
+        todo!("step 5: get_or_create")
+    }
+
+    /// The numbers of all, in order of their names. Each snapshot is of one instant; two of them are
+    /// not of the same one.
+    pub fn snapshots(&self) -> Vec<(String, Snapshot)> {
+        todo!("step 5: snapshots")
+    }
+}
+
+/// How many places this work needs: by Little's law as many as calls run on average, which is the rate
+/// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
+/// 0. What is less than a trillionth above a whole number is taken for the rounding of floats.
+///
+/// (John Little, 1961: L = λW. It holds for averages, whatever their distributions.)
+///
+/// # Errors
+/// When a field of `workload` is out of its range.
+pub fn size_for(workload: Workload) -> Result<usize, SizeError> {
+    todo!("step 6: size_for")
+}

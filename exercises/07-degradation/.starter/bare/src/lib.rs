@@ -1,0 +1,251 @@
+// Graceful degradation: a service that does less when its dependencies fail, goes on working, and
+// says so.
+//
+// The parts, each on its own but for the last:
+//
+// - `assess`, from the health of the dependencies to a level.
+// - `Features`, what is on at which level: a table.
+// - `Steady`, which goes down fast and up slowly.
+// - `Fallback`, from the fresh answer to a cached one to a fixed one.
+// - `Sourced` and `Source::headers`, which say where an answer comes from.
+// - `Degradation`, the shell: windows over the calls of each dependency feed all this.
+
+// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
+// order of the chapter (`cargo xtask book --open degradation`). Add fields and functions as you
+// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// The tasks leave things unused: delete these lines when the last one is done.
+#![allow(unused)]
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+mod config;
+mod features;
+mod sync;
+mod types;
+
+pub use config::{Config, ConfigError, FallbackConfig, LIMITS, Limit, MOST_CALLS, UNHEALTHY_FROM};
+pub use features::{Feature, Mode, SHOP, TableError};
+pub use types::{
+    Cached, Change, DependencyHealth, Fault, Level, Source, Sourced, Unavailable,
+    UnknownDependency, UnknownFeature,
+};
+
+/// The level that this health calls for: the first of [`Level::ALL`] whose limit puts up with it.
+///
+/// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more: where
+/// the two contradict each other, the worse one counts. Its error rate is what it is, healthy or not;
+/// outside 0 to 1, NaN included, it is that of a broken meter, and counts as 1. Rates are rounded to the
+/// nearest billionth, and are exact from there on. Without dependencies there is nothing that can
+/// fail: normal.
+pub fn assess(health: &[DependencyHealth], limits: &[Limit; 3]) -> Level {
+    todo!("step 1: assess")
+}
+
+/// What is on at which level.
+#[derive(Debug, Clone)]
+pub struct Features {}
+
+impl Features {
+    /// A table of these rows.
+    ///
+    /// # Errors
+    /// When two rows have one name, or a feature is better at a level than at the level before. The
+    /// first row, from the top, that is wrong; if it is wrong in both ways, [`TableError::Twice`].
+    pub fn new(rows: &[Feature]) -> Result<Self, TableError> {
+        todo!("step 2: new")
+    }
+
+    /// How the feature works at this level.
+    ///
+    /// # Errors
+    /// When there is no such feature.
+    pub fn mode(&self, name: &str, level: Level) -> Result<Mode, UnknownFeature> {
+        todo!("step 2: mode")
+    }
+
+    /// What to tell the user of an answer of this feature, or of there being none (`None`): nothing, if it
+    /// is fresh.
+    ///
+    /// # Errors
+    /// When there is no such feature.
+    pub fn notice(
+        &self,
+        name: &str,
+        source: Option<Source>,
+    ) -> Result<Option<&'static str>, UnknownFeature> {
+        todo!("step 5: notice")
+    }
+}
+
+/// A level that goes down at once, and up one step at a time.
+///
+/// Down: at the first look that is worse, all the way. Up: one step, at the first look at which every
+/// look of the last `dwell` was better than the level. So there is no step up within a dwell of any
+/// other change; and looks that alternate between normal and one worse level faster than the dwell
+/// cause one change in all.
+#[derive(Debug, Clone)]
+pub struct Steady {}
+
+impl Steady {
+    /// Begins at [`Level::Normal`]. `now` is the first time seen.
+    pub fn new(dwell: Duration, now: Instant) -> Self {
+        todo!("step 3: new")
+    }
+
+    /// The level.
+    pub fn level(&self) -> Level {
+        todo!("step 3: level")
+    }
+
+    /// Takes a look, and says how the level changed, if it did.
+    ///
+    /// A `now` before the newest time seen counts as that: the time of each look is seen, whatever
+    /// comes of the look.
+    pub fn observe(&mut self, assessed: Level, now: Instant) -> Option<Change> {
+        todo!("step 3: observe")
+    }
+}
+
+/// The way from a fresh answer to a cached one to a fixed one.
+///
+/// Reads of the cache have a limit and a timeout of their own: a fallback that fails as well costs a
+/// request that time at most, and takes nothing from the calls that work.
+pub struct Fallback {}
+
+impl Fallback {
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: FallbackConfig) -> Result<Self, ConfigError> {
+        todo!("step 4: new")
+    }
+
+    /// The best answer that there is.
+    ///
+    /// - [`Mode::Full`]: `fresh`; if its fault is transient, then as [`Mode::Reduced`].
+    /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
+    /// - [`Mode::Off`]: nothing is called.
+    ///
+    /// `fresh` brings its own timeout. `cached` is not begun before it is needed, and before that the
+    /// future of `fresh` is dropped: what it held (a connection, a place at a bulkhead) is free.
+    ///
+    /// Cancellation: dropping the future drops what is running, and gives the place at the cache back. So
+    /// does a panic of `cached`.
+    ///
+    /// # Errors
+    /// A permanent fault, at once. Otherwise, when there is nothing to fall back on, the reason why a
+    /// fallback was needed.
+    pub async fn get<T, E, F, C>(
+        &self,
+        mode: Mode,
+        fresh: impl FnOnce() -> F,
+        cached: impl FnOnce() -> C,
+        fixed: Option<T>,
+    ) -> Result<Sourced<T>, Unavailable<E>>
+    where
+        F: Future<Output = Result<T, Fault<E>>>,
+        C: Future<Output = Option<Cached<T>>>,
+    {
+        todo!("step 4: get")
+    }
+}
+
+impl fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fallback")
+    }
+}
+
+impl<T> Sourced<T> {
+    /// Makes something of the value; where it comes from stays.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Sourced<U> {
+        todo!("step 5: map")
+    }
+
+    /// Two parts of one answer, which comes from the worse of their sources.
+    pub fn join<U>(self, other: Sourced<U>) -> Sourced<(T, U)> {
+        todo!("step 5: join")
+    }
+}
+
+impl Source {
+    /// The fields for the HTTP response, in this order, as far as they apply:
+    ///
+    /// - `cache-control`: a fresh answer may be stored for `fresh_for`, in whole seconds, rounded down
+    ///   (`max-age=60`); any other is not to be stored (`no-store`).
+    /// - `age`: of a cached answer, in whole seconds, rounded up.
+    /// - `degraded`: `cached` or `static`.
+    pub fn headers(self, fresh_for: Duration) -> Vec<(&'static str, String)> {
+        todo!("step 5: headers")
+    }
+}
+
+/// The level of a service, from what the calls of its dependencies come to. Share it by reference or in
+/// an `Arc`.
+pub struct Degradation {}
+
+impl Degradation {
+    /// At [`Level::Normal`], with these dependencies. A name that is given twice is one dependency.
+    ///
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: Config, dependencies: &[&str]) -> Result<Self, ConfigError> {
+        todo!("step 6: new")
+    }
+
+    /// Adds a listener. It is called after each change, on the thread whose [`evaluate`](Self::evaluate)
+    /// caused it, with no lock held: it may call the controller. It must not panic or block.
+    #[must_use]
+    pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
+        todo!("step 6: on_change")
+    }
+
+    /// Notes a call that has just ended, and how long it took. A permanent fault (404) is a success
+    /// here: the dependency has answered. The level stays until somebody evaluates.
+    ///
+    /// A call whose future is dropped has no end, and isn't noted: record your own timeout as a failure,
+    /// or a dependency that hangs looks like one that nobody calls.
+    ///
+    /// # Errors
+    /// When there is no such dependency.
+    pub fn record(
+        &self,
+        dependency: &str,
+        succeeded: bool,
+        took: Duration,
+    ) -> Result<(), UnknownDependency> {
+        todo!("step 6: record")
+    }
+
+    /// What the calls of the last [`Config::window`] say of a dependency. A call counts until it is
+    /// exactly so old, or until [`MOST_CALLS`] newer ones have come. Fewer calls than
+    /// [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    ///
+    /// `healthy` is whether the error rate is below [`UNHEALTHY_FROM`]: there is no health check here.
+    ///
+    /// # Errors
+    /// When there is no such dependency.
+    pub fn health(&self, dependency: &str) -> Result<DependencyHealth, UnknownDependency> {
+        todo!("step 6: health")
+    }
+
+    /// Looks at all dependencies, changes the level if it is time, and returns it. Call it from a
+    /// timer, once a second, say: the time between two calls is how late a change may come. It looks
+    /// through at most [`MOST_CALLS`] calls of each dependency with the lock held, and `record` waits for it.
+    pub fn evaluate(&self) -> Level {
+        todo!("step 6: evaluate")
+    }
+
+    /// The level, as it was evaluated last.
+    pub fn level(&self) -> Level {
+        todo!("step 6: level")
+    }
+}
+
+impl fmt::Debug for Degradation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Degradation")
+    }
+}
