@@ -33,13 +33,15 @@ pub use types::{
     UnknownDependency, UnknownFeature,
 };
 
-/// The level that this health calls for: the first of [`Level::ALL`] whose limit puts up with it.
+/// The level that this health calls for: the first of [`Level::ALL`] whose [`Limit`] puts up with all
+/// three figures. These are the number of unhealthy dependencies, the mean of the error rates and the mean
+/// of the p99s.
 ///
-/// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more: where
-/// the two contradict each other, the worse one counts. Its error rate is what it is, healthy or not;
-/// outside 0 to 1, NaN included, it is that of a broken meter, and counts as 1. Rates are rounded to the
-/// nearest billionth, and are exact from there on. Without dependencies there is nothing that can
-/// fail: normal.
+/// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more. Both means
+/// are those of all dependencies, healthy or not. An error rate outside 0 to 1, NaN included, is that of
+/// a broken meter, and counts as 1. For its mean each rate is rounded to the nearest billionth, as each
+/// limit is; a p99 counts to the nanosecond. Both means are exact, however long the times are. Without
+/// dependencies the level is normal.
 pub fn assess(health: &[DependencyHealth], limits: &[Limit; 3]) -> Level {
     todo!("step 1: assess")
 }
@@ -82,10 +84,13 @@ impl Features {
 
 /// A level that goes down at once, and up one step at a time.
 ///
-/// Down: at the first look that is worse, all the way. Up: one step, at the first look at which every
-/// look of the last `dwell` was better than the level. So there is no step up within a dwell of any
-/// other change; and looks that alternate between normal and one worse level faster than the dwell
-/// cause one change in all.
+/// Down: at the first look that is worse, all the way. Up: one step, at the first look at which it has
+/// been better for `dwell`. It has been better since the first of the looks that, up to this one, were all
+/// better than the level. After a step up that count begins with the look that made the step, if this look
+/// is better than the new level as well.
+///
+/// So there is no step up within a dwell of any other change; and looks that alternate between normal and
+/// one worse level faster than the dwell cause one change in all.
 #[derive(Debug, Clone)]
 pub struct Steady {}
 
@@ -102,8 +107,7 @@ impl Steady {
 
     /// Takes a look, and says how the level changed, if it did.
     ///
-    /// A `now` before the newest time seen counts as that: the time of each look is seen, whatever
-    /// comes of the look.
+    /// The newest time seen, by `new` or by a look, is the time: an older `now` counts as that.
     pub fn observe(&mut self, assessed: Level, now: Instant) -> Option<Change> {
         todo!("step 3: observe")
     }
@@ -111,8 +115,8 @@ impl Steady {
 
 /// The way from a fresh answer to a cached one to a fixed one.
 ///
-/// Reads of the cache have a limit and a timeout of their own: a fallback that fails as well costs a
-/// request that time at most, and takes nothing from the calls that work.
+/// Reads of the cache have a limit and a timeout of their own, [`FallbackConfig`]: a fallback that fails as
+/// well costs a request that time at most, and takes nothing from the calls that work.
 pub struct Fallback {}
 
 impl Fallback {
@@ -128,8 +132,9 @@ impl Fallback {
     /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
     /// - [`Mode::Off`]: nothing is called.
     ///
-    /// `fresh` brings its own timeout. `cached` is not begun before it is needed, and before that the
-    /// future of `fresh` is dropped: what it held (a connection, a place at a bulkhead) is free.
+    /// `fresh` brings its own timeout. A place at the cache is taken for the time of the read, and no longer;
+    /// the timeout is that of the read. The future of `fresh` is dropped before: what it held (a connection, a
+    /// place at a bulkhead) is free.
     ///
     /// Cancellation: dropping the future drops what is running, and gives the place at the cache back. So
     /// does a panic of `cached`.
@@ -184,6 +189,9 @@ impl Source {
 
 /// The level of a service, from what the calls of its dependencies come to. Share it by reference or in
 /// an `Arc`.
+///
+/// Threads may read the clock in one order and come here in another: the newest time that `record`, `health`
+/// or `evaluate` has seen is the time for all of them.
 pub struct Degradation {}
 
 impl Degradation {
@@ -196,7 +204,7 @@ impl Degradation {
     }
 
     /// Adds a listener. It is called after each change, on the thread whose [`evaluate`](Self::evaluate)
-    /// caused it, with no lock held: it may call the controller. It must not panic or block.
+    /// caused it, and may call the controller. It must not panic or block.
     #[must_use]
     pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
         todo!("step 6: on_change")
@@ -220,8 +228,11 @@ impl Degradation {
     }
 
     /// What the calls of the last [`Config::window`] say of a dependency. A call counts until it is
-    /// exactly so old, or until [`MOST_CALLS`] newer ones have come. Fewer calls than
+    /// exactly so old, or until [`MOST_CALLS`] newer ones of this dependency have come. Fewer calls than
     /// [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    ///
+    /// The p99 is the nearest rank, of calls that failed too: of *n* times in order, the one in place
+    /// 0.99 *n*, rounded up, counted from 1.
     ///
     /// `healthy` is whether the error rate is below [`UNHEALTHY_FROM`]: there is no health check here.
     ///
@@ -232,8 +243,11 @@ impl Degradation {
     }
 
     /// Looks at all dependencies, changes the level if it is time, and returns it. Call it from a
-    /// timer, once a second, say: the time between two calls is how late a change may come. It looks
-    /// through at most [`MOST_CALLS`] calls of each dependency with the lock held, and `record` waits for it.
+    /// timer, once a second, say: the time between two calls is how late a change may come. Nothing else
+    /// changes the level.
+    ///
+    /// Evaluations take effect one after another, each as if it were alone: threads that evaluate at once make
+    /// one change, and it is told once.
     pub fn evaluate(&self) -> Level {
         todo!("step 6: evaluate")
     }
