@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use circuit_breaker::{CircuitBreaker, Config, Outcome};
+use circuit_breaker::{CircuitBreaker, Config, Outcome, Rejected};
 use tokio::time::Instant;
 
 mod step_1_trip;
@@ -18,6 +18,7 @@ mod step_7_observe;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The open time of the default configuration.
 const OPEN_FOR: Duration = Duration::from_secs(30);
 /// The probe lease of the default configuration.
@@ -32,9 +33,9 @@ fn streak_only() -> Config {
     Config { window_size: 10_000, min_calls: 10_000, ..Config::default() }
 }
 
-/// Opens by the failure rate over the last ten calls, and for no other reason.
+/// Opens by the failure rate over the last ten calls, from the fourth on, and for no other reason.
 fn rate_only() -> Config {
-    Config { failure_threshold: u32::MAX, window_size: 10, min_calls: 10, ..Config::default() }
+    Config { failure_threshold: u32::MAX, window_size: 10, min_calls: 4, ..Config::default() }
 }
 
 /// Makes one call after the other, each with this outcome.
@@ -77,6 +78,16 @@ async fn half_open(config: Config) -> CircuitBreaker {
 /// How many of so many callers are let through at once. Their calls never end.
 fn admitted(breaker: &CircuitBreaker, callers: usize) -> usize {
     (0..callers).filter_map(|_| breaker.try_acquire().ok()).map(std::mem::forget).count()
+}
+
+/// The open time that is left, as a caller is told it.
+#[track_caller]
+fn time_left(breaker: &CircuitBreaker) -> Duration {
+    match breaker.try_acquire() {
+        Err(Rejected::Open { retry_after }) => retry_after,
+        Err(other) => panic!("the breaker should be open, but says: {other}"),
+        Ok(_) => panic!("the breaker should be open, but let a call through"),
+    }
 }
 
 /// Moves the clock.

@@ -2,7 +2,7 @@
 
 use circuit_breaker::{Config, Outcome, State};
 
-use super::{Diary, breaker, fail, streak_only, succeed};
+use super::{DAY, Diary, breaker, fail, streak_only, succeed, wait};
 
 #[tokio::test(start_paused = true)]
 async fn a_new_breaker_is_closed_and_lets_calls_through() {
@@ -51,6 +51,21 @@ async fn a_success_begins_the_count_anew() {
         fail(&breaker, 3);
         succeed(&breaker, 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streak_has_no_age() {
+    let breaker = breaker(streak_only());
+
+    fail(&breaker, 4);
+    wait(DAY).await;
+    fail(&breaker, 1);
+
+    assert_eq!(
+        breaker.state(),
+        State::Open,
+        "no success came in between, so these are five failures in a row, however far apart"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,13 +13,16 @@ async fn open_rejects_without_running_the_operation() {
     let breaker = tripped(Config::default());
     let runs = Cell::new(0);
 
+    let operation = || {
+        runs.set(runs.get() + 1);
+        async { Ok::<_, &str>("fine") }
+    };
+
     for _ in 0..100 {
-        let operation = || {
-            runs.set(runs.get() + 1);
-            async { Ok::<_, &str>("fine") }
-        };
         let result = breaker.call(operation).await;
         assert!(matches!(result, Err(CallError::Rejected(_))), "got {result:?} while open");
+        let result = breaker.call_or_else(operation, |_| "later").await;
+        assert_eq!(result, Ok("later"), "with a fallback, a rejection is no error");
     }
 
     assert_eq!(
@@ -114,5 +117,37 @@ async fn a_fallback_does_not_hide_a_failed_operation() {
         answer,
         Err("503"),
         "the operation ran and may have had an effect: only a call that was not made is replaced"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_with_a_fallback_counts_like_any_other() {
+    let breaker = breaker(streak_only());
+    let run = async |calls: usize, result: Result<&'static str, &'static str>| {
+        for _ in 0..calls {
+            let answer = breaker.call_or_else(|| async { result }, |_| "queued").await;
+            assert_eq!(
+                answer, result,
+                "the breaker is closed: the operation's answer is the answer"
+            );
+        }
+    };
+
+    run(4, Err("503")).await;
+    run(1, Ok("charged")).await;
+    run(4, Err("503")).await;
+    assert_eq!(
+        breaker.state(),
+        State::Closed,
+        "four errors, a success, four errors: a success that passes through call_or_else ends the \
+         streak as well"
+    );
+    run(1, Err("503")).await;
+
+    assert_eq!(
+        breaker.state(),
+        State::Open,
+        "five errors in a row passed through call_or_else: their results have to reach the breaker \
+         too, or whoever uses fallbacks has no breaker"
     );
 }

@@ -8,12 +8,12 @@ use super::{breaker, fail, rate_only, succeed};
 async fn it_opens_when_the_failure_rate_reaches_the_threshold() {
     let breaker = breaker(rate_only());
 
+    succeed(&breaker, 2);
     for _ in 0..4 {
         fail(&breaker, 1);
         succeed(&breaker, 1);
     }
-    succeed(&breaker, 1);
-    assert_eq!(breaker.state(), State::Closed, "4 failures in 9 calls: too few of both");
+    assert_eq!(breaker.state(), State::Closed, "4 of 10 calls failed, and the threshold is half");
     fail(&breaker, 1);
 
     assert_eq!(
@@ -25,35 +25,45 @@ async fn it_opens_when_the_failure_rate_reaches_the_threshold() {
 
 #[tokio::test(start_paused = true)]
 async fn there_is_no_rate_before_the_minimum_of_calls() {
-    let breaker = breaker(Config { min_calls: 10, ..rate_only() });
+    let breaker = breaker(Config { window_size: 20, min_calls: 7, ..rate_only() });
 
-    fail(&breaker, 9);
+    fail(&breaker, 6);
     assert_eq!(
         breaker.state(),
         State::Closed,
-        "9 of 9 failed, but a rate over fewer than 10 calls says little"
+        "6 of 6 failed, but min_calls is 7: a rate over fewer results says little"
     );
     fail(&breaker, 1);
 
-    assert_eq!(breaker.state(), State::Open, "with the tenth call there is a rate: 10 of 10");
+    assert_eq!(
+        breaker.state(),
+        State::Open,
+        "with the seventh result there is a rate, 7 of 7. It doesn't wait until the window is full"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_result_that_leaves_the_window_no_longer_counts() {
-    let breaker = breaker(rate_only());
-    fail(&breaker, 4);
-    succeed(&breaker, 10);
+    let after = |window_size| {
+        let breaker = breaker(Config { window_size, ..rate_only() });
+        fail(&breaker, 1);
+        succeed(&breaker, 5);
+        fail(&breaker, 4);
+        breaker.state()
+    };
 
-    fail(&breaker, 4);
     assert_eq!(
-        breaker.state(),
-        State::Closed,
-        "4 of the last 10 calls failed; the 4 before them have left a window of 10, which would not \
-         be so in one of 11"
+        after(10),
+        State::Open,
+        "one failure, five successes, four failures. A window of 10 holds all ten of them, and 5 of \
+         10 is half: the window is window_size long, whatever min_calls is"
     );
-    fail(&breaker, 1);
-
-    assert_eq!(breaker.state(), State::Open, "5 of the last 10");
+    assert_eq!(
+        after(9),
+        State::Closed,
+        "the same ten results in a window of 9: the failure at the beginning has left it, and 4 of \
+         9 is less than half"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +106,7 @@ async fn the_rate_is_exact_at_the_threshold() {
     for (failures, of, threshold) in [(5, 10, 0.5), (7, 25, 0.28), (14, 25, 0.56), (7, 50, 0.14)] {
         let breaker = breaker(Config {
             failure_rate_threshold: threshold,
-            window_size: of,
+            window_size: 2 * of,
             min_calls: of,
             ..rate_only()
         });
@@ -117,17 +127,18 @@ async fn the_rate_is_exact_at_the_threshold() {
 #[tokio::test(start_paused = true)]
 async fn closing_empties_the_window() {
     let breaker = breaker(rate_only());
-    fail(&breaker, 10);
+    fail(&breaker, 4);
+    assert_eq!(breaker.state(), State::Open, "4 of 4 failed");
     super::wait(super::OPEN_FOR).await;
     succeed(&breaker, 3);
     assert_eq!(breaker.state(), State::Closed, "three probes succeeded");
 
-    fail(&breaker, 9);
+    fail(&breaker, 3);
 
     assert_eq!(
         breaker.state(),
         State::Closed,
-        "9 results are too few for a rate: those from before the breaker opened are no longer there, \
+        "3 results are too few for a rate: those from before the breaker opened are no longer there, \
          and probes are not among them"
     );
 }
@@ -135,14 +146,14 @@ async fn closing_empties_the_window() {
 #[tokio::test(start_paused = true)]
 async fn a_success_can_complete_the_rate() {
     let breaker = breaker(rate_only());
-    fail(&breaker, 9);
-    assert_eq!(breaker.state(), State::Closed, "9 calls are too few");
+    fail(&breaker, 3);
+    assert_eq!(breaker.state(), State::Closed, "3 calls are too few");
 
     succeed(&breaker, 1);
 
     assert_eq!(
         breaker.state(),
         State::Open,
-        "9 of 10 calls failed: that the tenth succeeded makes the rate no better than 90 %"
+        "3 of 4 calls failed: that the fourth succeeded makes the rate no better than 75 %"
     );
 }

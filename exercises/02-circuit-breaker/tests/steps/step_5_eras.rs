@@ -1,14 +1,15 @@
 //! Step 5: a result counts only in the era in which its call began; no call keeps its place for ever.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::sync::Arc;
 
-use circuit_breaker::{Config, Outcome, State};
+use circuit_breaker::{CallError, CircuitBreaker, Config, Outcome, State};
 use tokio::time::timeout;
 
 use super::{
     Diary, LEASE, MILLISECOND, OPEN_FOR, SECOND, admitted, breaker, fail, half_open, streak_only,
-    succeed, wait,
+    succeed, time_left, wait,
 };
 
 #[tokio::test(start_paused = true)]
@@ -66,6 +67,47 @@ async fn a_late_result_does_not_free_a_probes_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_result_does_not_touch_the_open_time() {
+    let breaker = breaker(Config::default());
+    let mut late: Vec<_> = (0..2).map(|_| breaker.try_acquire().unwrap()).collect();
+    fail(&breaker, 5);
+    let mut diary = Diary::of(&breaker);
+
+    wait(10 * SECOND).await;
+    late.pop().unwrap().record(Outcome::Failure);
+    diary.note("late failure");
+    late.pop().unwrap().record(Outcome::Success);
+    diary.note("late success");
+    wait(20 * SECOND).await;
+    let probes: Vec<_> = (0..3).map(|_| breaker.try_acquire().unwrap()).collect();
+    diary.note("three probes are out");
+    let mut probes = probes.into_iter();
+    probes.next().unwrap().record(Outcome::Failure);
+    diary.note("one fails");
+    wait(10 * SECOND).await;
+    probes.next().unwrap().record(Outcome::Success);
+    diary.note("another succeeds");
+    probes.next().unwrap().record(Outcome::Failure);
+    diary.note("the third fails");
+    wait(20 * SECOND).await;
+    diary.note("open time over");
+
+    insta::assert_snapshot!(
+        diary.text,
+        "an open breaker waits for its open time and for nothing else: a result that arrives meanwhile belongs to an earlier era, and neither prolongs the open time nor ends it",
+        @"
+        10.000s   late failure             open
+        10.000s   late success             open
+        30.000s   three probes are out     half-open
+        30.000s   one fails                open
+        40.000s   another succeeds         open
+        40.000s   the third fails          open
+        60.000s   open time over           half-open
+        "
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_failure_does_not_count_in_the_next_closed_era() {
     let breaker = breaker(Config { failure_threshold: 1, ..streak_only() });
     let late = breaker.try_acquire().expect("closed");
@@ -89,42 +131,55 @@ async fn a_late_failure_does_not_count_in_the_next_closed_era() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_permit_gives_its_place_back() {
+async fn a_cancelled_call_gives_its_place_back() {
     let breaker = half_open(Config { half_open_max_calls: 1, ..Config::default() }).await;
+    let never = || std::future::pending::<Result<&str, &str>>();
 
-    for attempt in 1..=10 {
-        let permit = breaker.try_acquire();
-        assert!(permit.is_ok(), "attempt {attempt}: the permit before this one was dropped");
-    }
+    drop(breaker.try_acquire().expect("the first probe is admitted"));
+    let dropped = admitted_and_given_back(&breaker);
+    let cancelled = timeout(SECOND, breaker.call(never)).await.is_err();
+    let after_call = admitted_and_given_back(&breaker);
+    let with_fallback = timeout(SECOND, breaker.call_or_else(never, |_| "rejected")).await;
+    let after_fallback = admitted_and_given_back(&breaker);
 
+    assert!(dropped, "a permit was dropped without a result: its place must be free again");
+    assert!(
+        cancelled && after_call,
+        "a caller gave up on `call` after a second, and its place is not free: what gives the place \
+         back must run when the future is dropped, for the code after an await may never run"
+    );
+    assert!(
+        with_fallback.is_err() && after_fallback,
+        "the same with `call_or_else`, which got {with_fallback:?}"
+    );
     assert_eq!(breaker.state(), State::HalfOpen, "a call that nobody heard of proves nothing");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_cancelled_call_gives_its_place_back() {
-    let breaker = half_open(Config { half_open_max_calls: 1, ..Config::default() }).await;
-
-    let never = || std::future::pending::<Result<(), &str>>();
-    let cancelled = timeout(SECOND, breaker.call(never)).await;
-
-    assert!(cancelled.is_err(), "the caller gave up after a second");
-    assert!(
-        breaker.try_acquire().is_ok(),
-        "its future was dropped: whatever gives the place back must run in `drop`, for the code \
-         after an await may never run"
-    );
+/// Whether there is a place for a probe, which is given back at once.
+fn admitted_and_given_back(breaker: &CircuitBreaker) -> bool {
+    breaker.try_acquire().is_ok()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panicking_call_gives_its_place_back() {
     let breaker = half_open(Config { half_open_max_calls: 1, ..Config::default() }).await;
+    let breaker = Arc::new(breaker);
 
-    let caught = catch_unwind(AssertUnwindSafe(|| {
-        let _permit = breaker.try_acquire().expect("the first probe is admitted");
-        resume_unwind(Box::new("a bug in the caller's code"));
-    }));
+    for attempt in ["its first call", "its second call"] {
+        let breaker = Arc::clone(&breaker);
+        let buggy = async move {
+            let bug = || async { resume_unwind(Box::new("a bug in the caller's code")) };
+            breaker.call(bug).await as Result<(), CallError<&str>>
+        };
+        match tokio::spawn(buggy).await {
+            Err(died) => assert!(died.is_panic(), "the operation panics, and so does {attempt}"),
+            Ok(result) => panic!(
+                "{attempt} should run the operation, which panics, but returned {result:?}: the \
+                 unwinding of the call before it left its place taken"
+            ),
+        }
+    }
 
-    assert!(caught.is_err(), "the call panicked");
     assert!(breaker.try_acquire().is_ok(), "unwinding dropped the permit: its place is free");
 }
 
@@ -158,22 +213,75 @@ async fn probes_that_never_return_lose_their_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lease_runs_only_while_a_probe_is_out() {
-    let breaker = half_open(Config { probe_lease: LEASE, ..Config::default() }).await;
+async fn the_lease_runs_from_the_last_probe_while_one_is_out() {
+    let config = Config { probe_lease: LEASE, success_threshold: 9, ..Config::default() };
+    let breaker = half_open(config).await;
+    let mut diary = Diary::of(&breaker);
+
     succeed(&breaker, 1);
+    wait(3600 * SECOND).await;
+    diary.note("an hour without probes");
+    let _hung = breaker.try_acquire().expect("no probe is out");
+    diary.note("a probe");
+    wait(40 * SECOND).await;
+    let second = breaker.try_acquire().expect("one probe is out");
+    diary.note("another");
+    wait(40 * SECOND).await;
+    second.record(Outcome::Success);
+    diary.note("it succeeds");
+    wait(20 * SECOND - MILLISECOND).await;
+    diary.note("a millisecond early");
+    wait(MILLISECOND).await;
+    diary.note("lease over");
 
-    wait(Duration::from_secs(3600)).await;
-    assert_eq!(
-        breaker.state(),
-        State::HalfOpen,
-        "an hour without a caller is no failure: the next caller is a probe"
+    insta::assert_snapshot!(
+        diary.text,
+        "60 s after the last probe was let through, with one still out, the lease is over. It doesn't run while none is out, a new probe begins it again, and the end of a probe doesn't",
+        @"
+        3600.000s an hour without probes   half-open
+        3600.000s a probe                  half-open
+        3640.000s another                  half-open
+        3680.000s it succeeds              half-open
+        3699.999s a millisecond early      half-open
+        3700.000s lease over               open
+        "
     );
-    let _probe = breaker.try_acquire().expect("no probe is out");
-    wait(LEASE - MILLISECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_after_the_lease_comes_too_late() {
+    let config = Config { probe_lease: LEASE, success_threshold: 1, ..Config::default() };
+    let breaker = half_open(config).await;
+    let probe = breaker.try_acquire().expect("the first probe is admitted");
+
+    wait(LEASE).await;
+    probe.record(Outcome::Success);
 
     assert_eq!(
         breaker.state(),
-        State::HalfOpen,
-        "the lease runs from this probe, not from earlier"
+        State::Open,
+        "the lease was over when this success arrived, though nobody had looked: time takes effect \
+         before the result does"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_time_after_a_lease_has_its_jitter_too() {
+    let config = Config { open_jitter: 0.5, probe_lease: LEASE, ..Config::default() };
+    let mut open_times = BTreeSet::new();
+    for seed in 0..20 {
+        let breaker = CircuitBreaker::seeded(config.clone(), seed).unwrap();
+        fail(&breaker, 5);
+        wait(2 * OPEN_FOR).await;
+        assert_eq!(admitted(&breaker, 1), 1, "a probe is out");
+        wait(LEASE).await;
+        open_times.insert(time_left(&breaker));
+    }
+
+    assert!(
+        open_times.len() >= 19 && *open_times.first().unwrap() >= OPEN_FOR,
+        "20 instances lost their probes together, and would probe again at only {} different times: \
+         each opening draws its time, whatever caused it ({open_times:?})",
+        open_times.len()
     );
 }

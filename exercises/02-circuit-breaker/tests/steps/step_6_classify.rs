@@ -1,11 +1,17 @@
 //! Step 6: not every error speaks against the dependency, and not every success for it.
 
+use std::cell::Cell;
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use circuit_breaker::{CallError, CircuitBreaker, Config, Outcome, State};
 use tokio::time::{sleep, timeout};
 
-use super::{MILLISECOND, SECOND, admitted, breaker, end, fail, half_open, rate_only, streak_only};
+use super::{
+    MILLISECOND, SECOND, admitted, breaker, end, fail, half_open, rate_only, streak_only, tripped,
+    wait,
+};
 
 /// As one would for HTTP: the server's fault, the caller's fault, and neither's.
 fn classify(result: &Result<&str, u16>) -> Outcome {
@@ -39,12 +45,87 @@ async fn an_error_that_is_the_callers_fault_is_a_success_of_the_dependency() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_dependency_is_a_failure() {
-    let breaker = breaker(streak_only());
+async fn a_probe_that_is_told_404_has_succeeded() {
+    let config = Config { half_open_max_calls: 2, success_threshold: 4, ..Config::default() };
+    let breaker = half_open(config).await;
 
-    answer(&breaker, 5, 503).await;
+    answer(&breaker, 3, 404).await;
+    assert_eq!(breaker.state(), State::HalfOpen, "three of four successes");
+    answer(&breaker, 1, 404).await;
 
-    assert_eq!(breaker.state(), State::Open, "five times 503, in a row");
+    assert_eq!(
+        breaker.state(),
+        State::Closed,
+        "four probes were answered, and the classifier calls each a success: the breaker counts what \
+         the classifier says, not whether the result is `Ok`"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_classifier_can_call_an_error_or_a_value_a_failure() {
+    let by_error = breaker(streak_only());
+    answer(&by_error, 5, 503).await;
+    assert_eq!(by_error.state(), State::Open, "five times 503, in a row");
+
+    let by_value = breaker(streak_only());
+    let is_stale = |page: &Result<&str, u16>| match page {
+        Ok("stale") => Outcome::Failure,
+        _ => Outcome::Success,
+    };
+    for _ in 0..5 {
+        let page = by_value.call_classified(|| async { Ok("stale") }, is_stale).await;
+        assert_eq!(page, Ok("stale"), "the caller gets the value, whatever it is taken for");
+    }
+    assert_eq!(
+        by_value.state(),
+        State::Open,
+        "five values that the classifier calls failures: it judges values as well as errors"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_call_is_neither_run_nor_classified() {
+    let breaker = tripped(Config::default());
+    let asked = Cell::new("");
+
+    let result = breaker
+        .call_classified(
+            || {
+                asked.set("the operation");
+                async { Ok::<_, u16>("fine") }
+            },
+            |result| {
+                asked.set("the classifier");
+                classify(result)
+            },
+        )
+        .await;
+
+    assert!(matches!(result, Err(CallError::Rejected(_))), "got {result:?} while open");
+    assert_eq!(
+        asked.get(),
+        "",
+        "the breaker is open: there is nothing to run and no result to judge"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_classifier_gives_its_calls_place_back() {
+    let breaker = half_open(Config { half_open_max_calls: 1, ..Config::default() }).await;
+    let breaker = Arc::new(breaker);
+
+    let caller = Arc::clone(&breaker);
+    let call = async move {
+        let bug = |_: &Result<(), u16>| resume_unwind(Box::new("a bug in the classifier"));
+        caller.call_classified(|| async { Ok(()) }, bug).await
+    };
+    let died = tokio::spawn(call).await.is_err();
+
+    assert!(died, "the classifier panics, and so does the call");
+    assert!(
+        breaker.try_acquire().is_ok(),
+        "the permit must be alive until the classifier has spoken, so that unwinding gives its place back"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,6 +181,39 @@ async fn a_slow_success_counts_as_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_calls_enter_the_window_as_failures() {
+    let slow = Config { slow_call_threshold: Some(2 * SECOND), ..rate_only() };
+    let after_four_calls_of_an_hour = async |config, outcome: Option<Outcome>| {
+        let breaker = breaker(config);
+        for _ in 0..4 {
+            let permit = breaker.try_acquire().expect("fewer than min_calls results so far");
+            wait(3600 * SECOND).await;
+            match outcome {
+                Some(outcome) => permit.record(outcome),
+                None => drop(permit),
+            }
+        }
+        breaker.state()
+    };
+
+    assert_eq!(
+        after_four_calls_of_an_hour(slow.clone(), Some(Outcome::Success)).await,
+        State::Open,
+        "4 of 4 calls were slow: they are failures in the window as well as in the streak"
+    );
+    assert_eq!(
+        after_four_calls_of_an_hour(slow, None).await,
+        State::Open,
+        "4 of 4 calls were given up when they were slow already: the same"
+    );
+    assert_eq!(
+        after_four_calls_of_an_hour(rate_only(), Some(Outcome::Success)).await,
+        State::Closed,
+        "without a slow_call_threshold no call is slow, however long it takes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_call_that_the_caller_gave_up_counts_as_a_failure() {
     let slow = 2 * SECOND;
     let breaker = breaker(Config { slow_call_threshold: Some(slow), ..streak_only() });
@@ -126,24 +240,38 @@ async fn a_slow_call_that_the_caller_gave_up_counts_as_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_ignored_in_so_many_words_is_ignored_even_when_slow() {
-    let breaker = breaker(Config { slow_call_threshold: Some(SECOND), ..streak_only() });
-    fail(&breaker, 4);
+    let config = Config { slow_call_threshold: Some(SECOND), ..streak_only() };
+    let ignore_slowly = async |breaker: &CircuitBreaker| {
+        let permit = breaker.try_acquire().expect("this call is let through");
+        wait(10 * SECOND).await;
+        permit.record(Outcome::Ignored);
+        breaker.state()
+    };
 
-    let permit = breaker.try_acquire().expect("closed");
-    super::wait(10 * SECOND).await;
-    permit.record(Outcome::Ignored);
-
-    assert_eq!(breaker.state(), State::Closed, "the classifier has the last word");
+    let closed = breaker(config.clone());
+    fail(&closed, 4);
+    assert_eq!(ignore_slowly(&closed).await, State::Closed, "the classifier has the last word");
+    let probing = half_open(config).await;
+    assert_eq!(ignore_slowly(&probing).await, State::HalfOpen, "on a probe as well");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_probe_is_a_failed_one() {
     let config = Config { slow_call_threshold: Some(2 * SECOND), ..Config::default() };
-    let breaker = half_open(config).await;
+    for outcome in [Some(Outcome::Success), None] {
+        let breaker = half_open(config.clone()).await;
+        let probe = breaker.try_acquire().expect("the first probe is admitted");
+        wait(2 * SECOND).await;
+        match outcome {
+            Some(outcome) => probe.record(outcome),
+            None => drop(probe),
+        }
 
-    let probe = breaker.try_acquire().expect("the first probe is admitted");
-    super::wait(2 * SECOND).await;
-    probe.record(Outcome::Success);
-
-    assert_eq!(breaker.state(), State::Open, "slow is slow, whatever state the breaker is in");
+        assert_eq!(
+            breaker.state(),
+            State::Open,
+            "a probe took 2 s, and then ended with {outcome:?} (None: it was dropped). Slow is slow in \
+             every state: callers that time out must not keep a breaker half-open for ever"
+        );
+    }
 }

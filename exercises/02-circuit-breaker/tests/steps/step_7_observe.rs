@@ -37,7 +37,7 @@ async fn each_transition_is_told_once_with_its_cause() {
     fail(&breaker, 5);
     wait(OPEN_FOR).await;
     fail(&breaker, 1);
-    wait(OPEN_FOR).await;
+    wait(OPEN_FOR + 5 * SECOND).await;
     let _hung = admitted(&breaker, 3);
     wait(LEASE).await;
     assert!(breaker.try_acquire().is_err(), "the lease is over");
@@ -50,17 +50,32 @@ async fn each_transition_is_told_once_with_its_cause() {
 
     insta::assert_snapshot!(
         told.lock().unwrap(),
-        "an event a transition: what an operator reads at three in the morning",
+        "an event a transition: what an operator reads at three in the morning. The second open time was over at 60 s, but nobody looked before 65 s",
         @"
         0.000s    era 1  closed → open (5 failures in a row)
         30.000s   era 2  open → half-open (open time over)
         30.000s   era 3  half-open → open (a probe failed)
-        60.000s   era 4  open → half-open (open time over)
-        120.000s  era 5  half-open → open (probe lease over)
-        150.000s  era 6  open → half-open (open time over)
-        150.000s  era 7  half-open → closed (3 probes succeeded)
-        150.000s  era 8  closed → open (5 of the last 10 calls failed)
+        65.000s   era 4  open → half-open (open time over)
+        125.000s  era 5  half-open → open (probe lease over)
+        155.000s  era 6  open → half-open (open time over)
+        155.000s  era 7  half-open → closed (3 probes succeeded)
+        155.000s  era 8  closed → open (5 of the last 10 calls failed)
         "
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_both_thresholds_are_reached_the_streak_is_the_cause() {
+    let config = Config { failure_threshold: 4, min_calls: 6, window_size: 9, ..Config::default() };
+    let (breaker, told) = observed(config);
+
+    succeed(&breaker, 2);
+    fail(&breaker, 4);
+
+    insta::assert_snapshot!(
+        told.lock().unwrap(),
+        "the sixth result is the fourth failure in a row, and makes the rate 4 of 6: of two causes the event names the streak",
+        @"0.000s    era 1  closed → open (4 failures in a row)"
     );
 }
 
@@ -69,23 +84,34 @@ async fn a_listener_may_call_the_breaker() {
     let (answered, answers) = mpsc::channel();
     let breaker = Arc::new_cyclic(|weak: &std::sync::Weak<CircuitBreaker>| {
         let weak = weak.clone();
-        breaker(Config::default()).on_transition(move |_| {
-            // On a thread of its own, so that a breaker that holds its lock can be told from one
-            // that doesn't. Only in the first case does this wait.
+        breaker(Config::default()).on_transition(move |transition| {
+            if transition.to != State::Open {
+                return;
+            }
+            // On a thread of its own, so that a breaker that holds a lock can be told from one that
+            // doesn't. Only in the first case does this wait.
             let breaker = weak.upgrade().expect("the breaker is alive");
             let (done, asked) = mpsc::channel();
-            thread::spawn(move || done.send(breaker.state()));
-            answered.send(asked.recv_timeout(Duration::from_secs(2)).is_ok()).unwrap();
+            thread::spawn(move || {
+                breaker.reset();
+                done.send(())
+            });
+            let in_time = asked.recv_timeout(Duration::from_secs(2)).is_ok();
+            answered.send((in_time, thread::current().id())).unwrap();
         })
     });
 
     fail(&breaker, 5);
 
-    assert_eq!(
-        answers.try_recv(),
-        Ok(true),
-        "a listener that asks for the state gets an answer: deliver events after the lock is released"
+    let (in_time, thread) = answers.try_recv().expect(
+        "a transition is told before the call that caused it returns, on the caller's thread",
     );
+    assert!(
+        in_time,
+        "the listener called reset, which is a transition and calls the listener again, and got no \
+         answer: deliver events with no lock held, neither the core's nor one around the listeners"
+    );
+    assert_eq!(thread, thread::current().id(), "on the thread that caused the transition");
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,23 +138,68 @@ async fn a_snapshot_shows_all_numbers_of_one_instant() {
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_shows_the_way_back() {
     let breaker = tripped(Config::default());
+    let counts = Counts { admitted: 5, failed: 5, ..Counts::default() };
+    let open = Snapshot {
+        state: State::Open,
+        era: 1,
+        failures_in_a_row: 0,
+        window_calls: 0,
+        window_failures: 0,
+        probes_out: 0,
+        retry_after: Some(20 * SECOND),
+        counts,
+    };
     wait(10 * SECOND).await;
-    let open = breaker.snapshot();
+    assert_eq!(
+        breaker.snapshot(),
+        open,
+        "open, with 20 s to go; the streak and the window are gone"
+    );
+
     wait(20 * SECOND).await;
     let _probes = admitted(&breaker, 2);
-    let half_open = breaker.snapshot();
+    let half_open = Snapshot {
+        state: State::HalfOpen,
+        era: 2,
+        probes_out: 2,
+        retry_after: None,
+        counts: Counts { admitted: 7, ..counts },
+        ..open
+    };
+    assert_eq!(breaker.snapshot(), half_open, "half-open: two probes are out");
 
-    assert_eq!(open.retry_after, Some(20 * SECOND), "open: 20 s to go");
+    breaker.force_open();
+    let forced = Snapshot { state: State::ForcedOpen, era: 3, probes_out: 0, ..half_open };
+    assert_eq!(breaker.snapshot(), forced, "forced open: nothing is out, and nothing will end it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_a_look_and_time_takes_effect() {
+    let breaker = tripped(Config::default());
+
+    wait(OPEN_FOR).await;
+    let after_the_open_time = breaker.snapshot();
+    assert_eq!(admitted(&breaker, 1), 1, "a probe is let through, and hangs");
+    wait(LEASE).await;
+    let after_the_lease = breaker.snapshot();
+
     assert_eq!(
-        (half_open.state, half_open.probes_out, half_open.retry_after),
-        (State::HalfOpen, 2, None),
-        "half-open: two probes are out"
+        (after_the_open_time.state, after_the_open_time.retry_after),
+        (State::HalfOpen, None),
+        "the open time is over. With no caller, a dashboard that reads old numbers shows \"open, 0 s \
+         to go\" for hours"
+    );
+    assert_eq!(
+        (after_the_lease.state, after_the_lease.retry_after),
+        (State::Open, Some(OPEN_FOR)),
+        "the lease of the probe is over, and a snapshot is the first to notice"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_call_is_counted_once() {
-    let breaker = breaker(Config::default());
+    const SLOW: Duration = Duration::from_secs(300);
+    let breaker = breaker(Config { slow_call_threshold: Some(SLOW), ..Config::default() });
     let late = breaker.try_acquire().unwrap();
     let late_and_dropped = breaker.try_acquire().unwrap();
     succeed(&breaker, 2);
@@ -140,16 +211,21 @@ async fn every_call_is_counted_once() {
     drop(late_and_dropped);
     wait(OPEN_FOR).await;
     assert_eq!(admitted(&breaker, 5), 3, "three probes are let through, and two callers rejected");
+    breaker.force_open();
+    assert!(breaker.try_acquire().is_err(), "forced open");
     breaker.reset();
+    let slow = breaker.try_acquire().unwrap();
+    wait(SLOW).await;
+    slow.record(Outcome::Success);
 
     let expected =
-        Counts { admitted: 16, rejected: 3, succeeded: 2, failed: 5, ignored: 4, late: 2 };
+        Counts { admitted: 17, rejected: 4, succeeded: 2, failed: 6, ignored: 4, late: 2 };
     assert_eq!(
         breaker.snapshot().counts,
         expected,
-        "2 succeeded, 5 failed, 3 were ignored and 1 dropped, 2 came late (one of them by a drop), 3 \
-         probes are still out: 16 admitted. One was rejected while open and 2 while the probes were \
-         out. A reset leaves the counts"
+        "2 succeeded, 5 failed and 1 was slow, 3 were ignored and 1 dropped, 2 came late (one of them \
+         by a drop), 3 probes are still out: 17 admitted. One was rejected while open, 2 while the \
+         probes were out, 1 while forced open. A reset leaves the counts"
     );
 }
 
@@ -200,17 +276,51 @@ async fn forced_open_stays_open_until_it_is_reset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reset_closes_and_forgets() {
-    let breaker = half_open(super::streak_only()).await;
-    let late = breaker.try_acquire().unwrap();
+async fn an_operators_word_is_a_transition_in_every_state() {
+    let (breaker, told) = observed(Config { half_open_max_calls: 1, ..Config::default() });
 
     breaker.reset();
-    late.record(Outcome::Failure);
-    fail(&breaker, 4);
+    fail(&breaker, 5);
+    breaker.force_open();
+    breaker.force_open();
+    breaker.reset();
+    fail(&breaker, 5);
+    breaker.reset();
 
-    assert_eq!(
-        breaker.state(),
-        State::Closed,
-        "a reset is a new era: neither the old streak nor a probe from before it counts"
+    insta::assert_snapshot!(
+        told.lock().unwrap(),
+        "an operator who resets or forces a breaker sees it happen, also when the state is the same before and after",
+        @"
+        0.000s    era 1  closed → closed (reset)
+        0.000s    era 2  closed → open (5 failures in a row)
+        0.000s    era 3  open → forced open (forced)
+        0.000s    era 4  forced open → forced open (forced)
+        0.000s    era 5  forced open → closed (reset)
+        0.000s    era 6  closed → open (5 failures in a row)
+        0.000s    era 7  open → closed (reset)
+        "
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn reset_closes_and_forgets() {
+    let config = Config { min_calls: 6, window_size: 9, ..Config::default() };
+    let probing = half_open(config.clone()).await;
+    let closed = breaker(config);
+    fail(&closed, 4);
+    for (state, breaker) in [("half-open", probing), ("closed, with 4 failures", closed)] {
+        let late = breaker.try_acquire().unwrap();
+
+        breaker.reset();
+        late.record(Outcome::Failure);
+        fail(&breaker, 4);
+
+        let now = breaker.snapshot();
+        assert_eq!(
+            (now.state, now.failures_in_a_row, now.window_calls),
+            (State::Closed, 4, 4),
+            "reset while {state}: a new era. Neither the old streak, nor the old window, nor a call \
+             from before it counts: only the 4 failures since"
+        );
+    }
 }
