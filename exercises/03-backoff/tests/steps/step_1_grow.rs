@@ -53,6 +53,24 @@ fn the_factor_may_be_three_or_one() {
 }
 
 #[test]
+fn the_cap_is_exact_and_may_be_the_base() {
+    let (base, cap) = (Duration::from_nanos(777), Duration::new(1, 234_567_891));
+    let of = |base, cap| backoff(Config { base, factor: 2, cap, jitter: Jitter::None });
+
+    assert_eq!(
+        of(base, cap).exponential(40),
+        cap,
+        "777 ns × 2⁴⁰ is past the cap, so it is the cap"
+    );
+    assert_eq!(
+        of(cap, cap).exponential(0),
+        cap,
+        "a base that is the cap is the delay from the first"
+    );
+    assert_eq!(of(cap, cap).exponential(5), cap, "and stays it");
+}
+
+#[test]
 fn at_retry_10_000_it_is_still_the_cap() {
     for retry in [57, 64, 90, 128, 10_000, u32::MAX] {
         assert_eq!(

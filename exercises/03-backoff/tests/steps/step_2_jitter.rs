@@ -68,6 +68,10 @@ fn additive_jitter_is_on_top_of_the_exponential_delay() {
 
     assert_fills(&draws(backoff, 0, 10_000), 100 * MS, 200 * MS);
     assert_fills(&draws(backoff, 4, 10_000), 1_600 * MS, 1_700 * MS);
+
+    let jitter = Jitter::Additive(35 * MS);
+    let narrow = super::backoff(Config { base: 70 * MS, factor: 3, jitter, ..Config::default() });
+    assert_fills(&draws(narrow, 2, 10_000), 630 * MS, 665 * MS);
 }
 
 #[test]
@@ -110,10 +114,18 @@ fn equal_jitter_keeps_half_and_draws_the_other_half() {
 
     assert_fills(&draws(backoff, 0, 10_000), 50 * MS, 100 * MS);
     assert_fills(&draws(backoff, 4, 10_000), 800 * MS, 1_600 * MS);
+
+    let (base, factor, jitter) = (70 * MS, 3, Jitter::Equal);
+    let thrice = super::backoff(Config { base, factor, jitter, ..Config::default() });
+    assert_fills(&draws(thrice, 2, 10_000), 315 * MS, 630 * MS);
 }
 
 #[test]
 fn decorrelated_jitter_is_drawn_from_the_base_to_three_times_the_delay_before() {
+    let (base, jitter) = (70 * MS, Jitter::Decorrelated);
+    let by_five = super::backoff(Config { base, factor: 5, jitter, ..Config::default() });
+    assert_fills(&draws(by_five, 0, 10_000), 70 * MS, 210 * MS);
+
     let backoff = jittered(Jitter::Decorrelated);
     assert_fills(&draws(backoff, 0, 10_000), 100 * MS, 300 * MS);
 

@@ -33,7 +33,7 @@ async fn there_is_no_sleep_after_the_last_attempt() {
 
     insta::assert_snapshot!(
         diary,
-        "three attempts have two pauses between them: a third pause makes the caller wait for nothing",
+        "three attempts have two pauses between them: a third pause makes the caller wait for nothing. (If they took a few microseconds in all: only tokio's clock can be paused, std's `Instant` goes on)",
         @r#"
         0.000s   attempt 1
         0.110s   attempt 2
@@ -82,6 +82,24 @@ async fn an_error_that_is_not_worth_it_is_returned_at_once() {
         0.120s   gave up after 2 in 120ms on "404"
                  the error is not worth a retry: handle it
         "#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn classify_is_asked_once_about_each_error() {
+    let asked = RefCell::new(Vec::new());
+    let answers = [Err("503"), Err("reset"), Err("404")];
+
+    let _ = diary(retry(attempts(3)), MS, &answers, |error| {
+        asked.borrow_mut().push(*error);
+        Verdict::Retry
+    })
+    .await;
+
+    assert_eq!(
+        asked.into_inner(),
+        ["503", "reset", "404"],
+        "a classifier may count, or note a Retry-After: it hears of every error once, of the last one too"
     );
 }
 

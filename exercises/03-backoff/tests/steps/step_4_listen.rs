@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use backoff::{Config, Jitter, Limits, Retry, Verdict, retry_after};
+use backoff::{Config, Jitter, Limits, Retry, Verdict, Why, retry_after};
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
 use tokio::time::Instant;
 
 use super::{MS, SECOND, attempts, diary, jittered, retry, rng};
@@ -110,6 +112,69 @@ async fn no_sleep_crosses_the_total_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_limit_is_compared_with_the_pause_that_was_drawn() {
+    let backoff = jittered(Jitter::Additive(SECOND));
+    let limits = Limits { max_attempts: 2, max_total: Some(600 * MS) };
+    let retry = Retry::new(backoff, limits).unwrap();
+    let (mut in_time, mut too_late) = (0, 0);
+
+    for seed in 0..100 {
+        let drawn = backoff.delays(seeded(seed)).next().unwrap();
+        let end = retry
+            .run(seeded(seed), async |_| Err::<(), _>("503"), |_| Verdict::Retry)
+            .await
+            .expect_err("the operation never succeeds");
+
+        let expected = if drawn < 600 * MS {
+            in_time += 1;
+            (2, Why::AttemptsUsed)
+        } else {
+            too_late += 1;
+            (1, Why::NoTimeLeft { max_total: 600 * MS })
+        };
+        assert_eq!(
+            (end.attempts, end.why),
+            expected,
+            "the pause that was drawn is {drawn:?}, and max_total 600 ms. What counts is the pause that \
+             would be slept, jitter and all: not the exponential delay, which is 100 ms"
+        );
+    }
+    assert!(in_time > 0 && too_late > 0, "{in_time} and {too_late}: both must have been tried");
+}
+
+/// A generator for each number.
+fn seeded(seed: u64) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(seed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_reasons_the_first_is_told() {
+    let hour = 3_600 * SECOND;
+    let why = async |max_attempts, verdict| {
+        let limits = Limits { max_attempts, max_total: Some(100 * MS) };
+        let end = retry(limits).run(rng(), async |_| Err::<(), _>("503"), |_| verdict).await;
+        end.expect_err("the operation never succeeds").why
+    };
+
+    assert_eq!(
+        [
+            why(1, Verdict::Stop).await,
+            why(1, Verdict::RetryAfter(hour)).await,
+            why(2, Verdict::RetryAfter(hour)).await,
+            why(2, Verdict::Retry).await,
+        ],
+        [
+            Why::NotWorthIt,
+            Why::AttemptsUsed,
+            Why::AskedToWait { asked: hour },
+            Why::NoTimeLeft { max_total: 100 * MS },
+        ],
+        "in each case all the later reasons hold as well: the verdict, the attempts, the wish, the time. \
+         In the last, the pause of 100 ms ends exactly at max_total, which is too late"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_attempts_count_towards_the_total_limit_and_so_does_the_servers_wish() {
     let limits = Limits { max_attempts: 100, max_total: Some(SECOND) };
 
@@ -156,14 +221,15 @@ async fn the_longest_times_are_no_trouble() {
 fn retry_after_is_read_as_seconds_or_as_a_date() {
     assert_eq!(retry_after("120", then()), Some(120 * SECOND), "seconds");
     assert_eq!(
-        retry_after(" 0 ", then()),
-        Some(Duration::ZERO),
-        "white space around it is allowed"
+        (retry_after(" 0 ", then()), retry_after("\t007 ", then())),
+        (Some(Duration::ZERO), Some(7 * SECOND)),
+        "blanks around it are allowed, and zeros before it"
     );
     for date in [
         "Sun, 06 Nov 1994 08:51:37 GMT",
         "Sunday, 06-Nov-94 08:51:37 GMT",
         "Sun Nov  6 08:51:37 1994",
+        " Sun, 06 Nov 1994 08:51:37 GMT\t",
     ] {
         assert_eq!(
             retry_after(date, then()),
