@@ -81,7 +81,7 @@ impl CircuitBreaker {
     where
         F: Future<Output = Result<T, E>>,
     {
-        todo!("step 2: acquire a permit, run the operation, record its outcome, return its result")
+        todo!("step 2: run the operation if the breaker lets it, and count its result")
     }
 
     /// As [`call`](Self::call), but `classify` says what each result tells about the dependency.
@@ -96,7 +96,7 @@ impl CircuitBreaker {
     where
         F: Future<Output = Result<T, E>>,
     {
-        todo!("step 6: as call, but record what classify says; then call can use this")
+        todo!("step 6: as call, but classify says how the result counts")
     }
 
     /// As [`call`](Self::call), with a value to use when the breaker rejects the call. A failed
@@ -112,7 +112,7 @@ impl CircuitBreaker {
     where
         F: Future<Output = Result<T, E>>,
     {
-        todo!("step 2: call, and replace a rejection (not an error) by the fallback's value")
+        todo!("step 2: as call, with the fallback's value for a rejection")
     }
 
     /// Asks for leave to make one call. For code that can't be wrapped in [`call`](Self::call).
@@ -131,7 +131,7 @@ impl CircuitBreaker {
 
     /// All numbers at one instant, for a dashboard.
     pub fn snapshot(&self) -> Snapshot {
-        todo!("step 7: ask the core for its numbers; count in admit and settle")
+        todo!("step 7: the numbers of the core; and count in admit and settle")
     }
 
     /// Rejects every call from now on, until [`reset`](Self::reset): for an operator who knows more
@@ -151,7 +151,7 @@ impl CircuitBreaker {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         core.tick(now);
         act(&mut core, now)
-        // step 7: tell the listeners of the transitions, after the lock is released
+        // step 7: tell the listeners of the transitions
     }
 }
 
@@ -184,7 +184,7 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        // step 5: settle the ticket if nobody has, with no outcome
+        // step 5: the call ended without a result, if nobody has recorded one
     }
 }
 
@@ -239,8 +239,8 @@ impl Core {
 
     /// Lets time take effect. Called before anything else is done with the core.
     fn tick(&mut self, now: Instant) {
-        // step 3: open, and the open time is over: enter half-open
-        // step 5: half-open, and the lease is over: open
+        // step 3: the open time may be over
+        // step 5: the lease may be over
     }
 
     /// Lets a call through, or says why not.
@@ -251,7 +251,7 @@ impl Core {
                 todo!("step 2: reject, and say how much of the open time is left")
             }
             Phase::HalfOpen { out, .. } => {
-                todo!("step 3: admit a probe if fewer than half_open_max_calls are out")
+                todo!("step 3: admit probes, at most half_open_max_calls at the same time")
             }
             Phase::ForcedOpen => todo!("step 7: reject"),
         }
@@ -260,12 +260,12 @@ impl Core {
     /// Takes the result of a call; `None` if nobody said how it ended.
     fn settle(&mut self, ticket: Ticket, outcome: Option<Outcome>, now: Instant) {
         // step 5: a result from an older era changes nothing
-        // step 6: a slow success is a failure, and so is a slow call that nobody heard of
+        // step 6: a slow call may count as something else than its outcome
         let outcome = outcome.unwrap_or(Outcome::Ignored);
         match &mut self.phase {
             Phase::Closed { failures_in_a_row } => {
                 todo!("step 1: count failures in a row; open at failure_threshold")
-                // step 4: or when the failure rate in the window reaches failure_rate_threshold
+                // step 4: and by the failure rate
             }
             Phase::HalfOpen { out, succeeded } => {
                 todo!("step 3: a failure opens; success_threshold successes close")

@@ -16,7 +16,7 @@ pub struct Config {
 }
 
 /// How a delay is drawn. *d* is the exponential delay, capped: min(cap, base × factorʳ) at retry *r*.
-/// Each is uniform over its range, both ends included.
+/// Each is uniform over its range, to the nanosecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jitter {
     /// Exactly *d*.
@@ -68,8 +68,10 @@ impl Default for Config {
 pub struct Limits {
     /// How often the operation is run, the first time included; at least 1.
     pub max_attempts: u32,
-    /// No attempt begins at this time after the first began, or later; above zero. An attempt that is
-    /// running is not cut short: that is the work of a timeout inside the operation.
+    /// No pause is begun that would end at this time after the first attempt began, or later; above
+    /// zero. tokio rounds a sleep up to whole milliseconds, so the attempt after a pause that is in time
+    /// may begin up to a millisecond later. A running attempt is not cut short: that is the work of a
+    /// timeout inside the operation.
     pub max_total: Option<Duration>,
 }
 

@@ -104,9 +104,8 @@ impl Retry {
     /// Runs `operation`, which is given the number of the attempt, and asks `classify` about each
     /// error. Needs a tokio runtime with its timer.
     ///
-    /// A server that asks for time is given it, and the client's own delay on top: the own delay alone
-    /// would be too soon, and the server's alone would be the same for all clients. No request to wait
-    /// shortens a delay, and one for longer than the cap ends the retries.
+    /// A server that asks for time is given it, with the client's own delay on top. One that asks for
+    /// longer than the cap ends the retries.
     ///
     /// Cancellation: dropping the future drops the operation or the sleep; nothing runs on.
     ///
@@ -142,7 +141,7 @@ impl Retry {
     where
         F: Future<Output = Result<T, E>>,
     {
-        todo!("step 6: run, with one key for all attempts")
+        todo!("step 6: draw a key, and run")
     }
 
     /// What to do after a failed attempt: how long to sleep before the next one, or why there is none.
@@ -166,7 +165,7 @@ impl Retry {
 /// which is compared with `now`. A date in the past asks for nothing. `None` for what is neither, so
 /// that the caller goes by its own delay.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    todo!("step 4: digits are seconds; otherwise ask httpdate::parse_http_date; never panic")
+    todo!("step 4: seconds, or an HTTP date (httpdate::parse_http_date)")
 }
 
 /// A generator for one of many clients, the same at every call: for simulations and tests. In
