@@ -18,6 +18,7 @@ mod generated;
 mod hint;
 mod lab;
 mod output;
+mod patch;
 mod process;
 mod progress;
 mod report;

@@ -1,9 +1,11 @@
 //! `cargo xtask check`: the workbook checks itself. For maintainers.
 
+mod copies;
 mod declared;
 mod figures;
 mod findings;
 mod mistakes;
+mod right;
 mod scratch;
 mod solutions;
 mod starters;
@@ -39,6 +41,8 @@ enum Part {
     Starters,
     /// Each solution passes every check, in the place of the reader's code too
     Solutions,
+    /// Each right answer of another design passes every check
+    Right,
     /// Each mistake is caught by the check that it names
     Mistakes,
     /// The solutions hold under loom
@@ -52,12 +56,12 @@ enum Part {
 }
 
 impl Part {
-    const OF_AN_EXERCISE: [Self; 5] =
-        [Self::Format, Self::Starters, Self::Solutions, Self::Mistakes, Self::Loom];
+    const OF_AN_EXERCISE: [Self; 6] =
+        [Self::Format, Self::Starters, Self::Solutions, Self::Right, Self::Mistakes, Self::Loom];
 
     /// It works on a copy of the workbook.
     fn on_copy(self) -> bool {
-        [Self::Starters, Self::Solutions, Self::Mistakes, Self::Loom].contains(&self)
+        Self::OF_AN_EXERCISE[1..].contains(&self)
     }
 
     fn title(self) -> String {
@@ -88,6 +92,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
             Part::Format => declared::check(workbook, &exercises, mode),
             Part::Starters => Ok(each(&copy, &exercises, starters::check)),
             Part::Solutions => Ok(each(&copy, &exercises, solutions::check)),
+            Part::Right => Ok(each(&copy, &exercises, right::check)),
             Part::Mistakes => Ok(each(&copy, &exercises, mistakes::check)),
             Part::Loom => Ok(each(&copy, &exercises, suites::loom)),
             Part::Suites => suites::left_out(workbook),

@@ -40,29 +40,34 @@ fn a_sound_workbook_is_in_order() {
        summer: 15 checks
        in order
 
-    4. Each mistake is caught by the check that it names
+    4. Each right answer of another design passes every check
+       adder: 0 right answers
+       summer: 0 right answers
+       in order
+
+    5. Each mistake is caught by the check that it names
        adder: 1 mistake
        summer: 0 mistakes
        in order
 
-    5. The solutions hold under loom
+    6. The solutions hold under loom
        adder-solution: no tests/loom.rs
        summer-solution: no tests/loom.rs
        in order
 
-    6. What `cargo test` leaves out passes too, the claims about published libraries in it
+    7. What `cargo test` leaves out passes too, the claims about published libraries in it
        every package is a default member
        in order
 
-    7. The figures are current
+    8. The figures are current
        0 files
        in order
 
-    8. The book is sound
+    9. The book is sound
        there is no book/builder: nothing to run
        in order
 
-    check: 8 parts in order
+    check: 9 parts in order
     ");
     assert!(
         workbook.read("solutions/01-adder/src/lib.rs").contains("x + 1"),
@@ -190,6 +195,65 @@ fn every_other_finding_says_what_to_do_too() {
               got 4, expected 3
     ");
     assert!(ran.stdout.ends_with("check: 12 findings to mend\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_right_answer_that_the_spec_refuses_is_a_finding() {
+    let workbook = Workbook::new();
+    workbook.xtask(&["check", "--bless"]);
+    let right = "solutions/01-adder/right";
+    let reference = workbook.read("solutions/01-adder/src/lib.rs");
+    let other = reference.replace("x + 1", "1 + x");
+    workbook.write(
+        &format!("{right}/turned.rs"),
+        &format!("//! right: the other way round\n\n{other}"),
+    );
+    workbook.write(&format!("{right}/untitled.rs"), &other);
+    let diff = |to: &str| {
+        format!(
+            "--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,3 +1,3 @@\n pub fn add_1(x: u32) -> u32 {{\n-    x + 1\n+    {to}\n }}\n"
+        )
+    };
+    let title = "title: By hand\n---\n";
+    workbook.write(
+        &format!("{right}/counted.patch"),
+        &(title.to_owned() + &diff("(0..=x).map(|_| 1).sum()")),
+    );
+    workbook.write(&format!("{right}/refused.patch"), &(title.to_owned() + &diff("x.max(1)")));
+    workbook.write(&format!("{right}/untitled.patch"), &("---\n".to_owned() + &diff("1 + x")));
+    workbook.write(&format!("{right}/broken.patch"), &(title.to_owned() + &diff("y")));
+
+    let ran = workbook.xtask(&["check", "--only", "right"]);
+
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    insta::assert_snapshot!(ran.stdout.replace("error[E0425]: ", ""), @"
+    1. Each right answer of another design passes every check
+       adder: 4 right answers
+       summer: 0 right answers
+       wrong  01-adder/right/untitled.patch: the header needs `title: what is different about the design`
+       wrong  01-adder/right/untitled.rs: the first line must be `//! right: what is different about the design`
+       wrong  01-adder/right/broken.patch: it does not compile:
+              cannot find value `y` in this scope
+               --> exercises/01-adder/src/lib.rs:2:5
+                |
+              2 |     y
+                |     ^
+                |
+              help: a local variable with a similar name exists
+                |
+              2 -     y
+              2 +     x
+                |
+       wrong  01-adder/right/refused.patch: `step_1_add_1::one_grows_by_1` refuses this right answer: loosen the check, or the answer breaks a sentence of the contract and is a mistake
+              adding is more than copying
+              got 1, expected 2
+
+    check: 4 findings to mend
+    ");
+    assert!(
+        workbook.read("solutions/01-adder/src/lib.rs") == reference,
+        "only the copy was changed"
+    );
 }
 
 #[test]
