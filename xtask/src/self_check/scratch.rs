@@ -25,8 +25,12 @@ pub fn copy(original: &Workbook) -> Result<String> {
         None => walked(&original.root)?,
     };
     for stale in files::read_tree(&root)?.keys().filter(|path| !wanted.contains(*path)) {
-        let stale = root.join(stale);
-        fs::remove_file(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
+        let path = root.join(stale);
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        // Cargo takes a folder that is left empty for a package. One that is not empty stays.
+        for folder in stale.ancestors().skip(1) {
+            let _ = fs::remove_dir(root.join(folder));
+        }
     }
     for path in &wanted {
         files::write(&root.join(path), &files::read(&original.root.join(path))?)?;
