@@ -13,7 +13,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 mod chain;
 mod config;
+pub mod timestamp;
 mod types;
 
 pub use chain::{Chain, ChainError, Link, Rule, Violation};
@@ -121,9 +122,9 @@ impl Deadline {
         Ok(())
     }
 
-    /// Makes a call on behalf of this deadline: `send` gets the header that tells the callee how much
-    /// time it has, and is run until then. That is at most `budget`, and leaves at least `buffer`, as
-    /// [`child`](Self::child) says.
+    /// Makes a call on behalf of this deadline: `send` gets the call's headers, with what it has left when it
+    /// begins as `grpc-timeout`, and is run until then. That is at most `budget`, and leaves at least `buffer`,
+    /// as [`child`](Self::child) says. If nothing is left, `send` is not called.
     ///
     /// Cancellation: dropping the future drops the call.
     ///
@@ -269,36 +270,21 @@ pub fn format_grpc_timeout(remaining: Duration) -> String {
 }
 // ANCHOR_END: format
 
-/// Reads an `x-deadline`: a time from 1970 on as RFC 3339 has it, in UTC. Behind the seconds stands `Z`,
-/// or `.`, at least one digit and `Z`, and nothing else; `T` and `Z` are capital letters. A second 60,
-/// as leap seconds have it, is read as 59, in any minute. What is left of it depends on what this machine
-/// takes to be the time, which is `now`; 0 if it has passed.
+/// Reads an `x-deadline`, a time as [`timestamp::read`] reads it: how much of it is left, to the nanosecond,
+/// where `now` is what this machine takes to be the time; 0 if it has passed.
 ///
 /// # Errors
 /// When `value` is anything else.
-// ANCHOR: absolute
 pub fn parse_x_deadline(value: &[u8], now: SystemTime) -> Result<Duration, WireError> {
-    let malformed = || WireError::x_deadline(value);
-    let (_, zone) = value.split_at_checked("2024-01-15T10:30:00".len()).ok_or_else(malformed)?;
-    // humantime reads other things there as well: `+00:00`, `Z-02:Z`, `.1+12:3Z`.
-    let is_utc = match zone {
-        [b'Z'] => true,
-        [b'.', digits @ .., b'Z'] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    let text = str::from_utf8(value).ok().filter(|_| is_utc).ok_or_else(malformed)?;
-    let at = humantime::parse_rfc3339(text).map_err(|_| malformed())?;
+    let at = timestamp::read(value).ok_or_else(|| WireError::x_deadline(value))?;
     Ok(at.duration_since(now).unwrap_or_default())
 }
-// ANCHOR_END: absolute
 
-/// Writes an `x-deadline`, to the millisecond and rounded down. `now` is what this machine takes to be
-/// the time. Times before 1970 and after 9999, which RFC 3339 or its readers can't have, are written as
-/// the first and the last moment of that span.
+/// Writes an `x-deadline`: the moment that is `remaining` after `now`, as [`timestamp::write`] writes it, so
+/// rounded down to the millisecond. `now` is what this machine takes to be the time. Whatever the two are, it
+/// doesn't panic: a moment after [`timestamp::last`] is written as that.
 pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
-    let last = UNIX_EPOCH + Duration::from_millis(253_402_300_799_999);
-    let at = now.checked_add(remaining).unwrap_or(last).clamp(UNIX_EPOCH, last);
-    humantime::format_rfc3339_millis(at).to_string()
+    timestamp::write(now.checked_add(remaining).unwrap_or_else(timestamp::last))
 }
 
 /// What the headers of a request say about its time. `grpc-timeout` decides, and `x-deadline` is read

@@ -90,6 +90,63 @@ fn a_million_random_inputs_are_read_without_a_panic() {
     assert!(were_read.iter().all(|count| (10_000..MILLION / 2).contains(count)), "{were_read:?}");
 }
 
+#[test]
+fn a_time_of_day_is_read_in_utc() {
+    let left = |value: &str| parse_x_deadline(value.as_bytes(), wall());
+
+    assert_eq!(left("2024-01-15T10:30:01Z"), Ok(Duration::from_secs(1)), "a fraction is no must");
+    assert_eq!(left("2024-01-15T10:30:00.000001Z"), Ok(Duration::from_micros(1)));
+    assert_eq!(
+        left("2024-01-15T10:30:60Z"),
+        Ok(Duration::from_secs(59)),
+        "a leap second is valid, and is read as the one before it: a second too early harms nobody"
+    );
+    assert_eq!(left("9999-12-31T23:59:59.999Z").map(|_| ()), Ok(()), "what is written at the end");
+}
+
+#[test]
+fn nothing_else_is_a_time_of_day() {
+    let malformed: [&[u8]; 32] = [
+        b"",
+        b"now",
+        b"5S",
+        b"1705314600",
+        b"2024-01-15",
+        b"2024-01-15 10:31:00Z",
+        b"2024-01-15T10:31:00",
+        b"2024-01-15T10:31:00+00:00",
+        b"2024-01-15T10:31:00+02:00",
+        b"2024-01-15T10:31:00.1+00:00",
+        b"2024-01-15T10:31:00.1+12:3Z",
+        b"2024-01-15T10:31:00ZZ",
+        b"2024-01-15T10:31:00ZabcZ",
+        b"2024-01-15T10:31:00Z-02:Z",
+        b"2024-01-15T10:31:00Z+2:00Z",
+        b"2024-01-15T10:31:00.Z",
+        b"2024-01-15T10:31:00.1ZZ",
+        b"2024-01-15T10:31:00.1",
+        b"2024-01-15T10:31:00.-1Z",
+        b"2024-01-15T10:31:00,5Z",
+        b"2024-01-15t10:31:00Z",
+        b"2024-01-15T10:31:00z",
+        b"2024-13-15T10:31:00Z",
+        b"2024-02-30T10:31:00Z",
+        b"2024-01-15T24:00:00Z",
+        b"2024-01-15T10:31:61Z",
+        b"2024-01-15T10:31:00Z ",
+        b" 2024-01-15T10:31:00Z",
+        b"2024-01-15T10:31:00.\xff\xffZ",
+        b"\xff024-01-15T10:31:00Z",
+        b"1969-12-31T23:59:59Z",
+        b"0001-01-01T00:00:00Z",
+    ];
+
+    for value in malformed {
+        let read = parse_x_deadline(value, wall());
+        assert_eq!(read, Err(WireError::x_deadline(value)), "`{}`", value.escape_ascii());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -17,9 +17,8 @@
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -29,6 +28,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 mod chain;
 mod config;
+pub mod timestamp;
 mod types;
 
 pub use chain::{Chain, ChainError, Link, Rule, Violation};
@@ -57,12 +57,12 @@ impl Deadline {
 
     /// So much time from now on; 0 is a deadline that has passed.
     pub fn after(budget: Duration) -> Self {
-        todo!("step 1: so much time from now on; more than LONGEST is cut to it")
+        todo!("step 1: so much time from now on")
     }
 
     /// How much time is left; 0 from the deadline on.
     pub fn remaining(self) -> Duration {
-        todo!("step 1: the time from now to the deadline, or 0")
+        todo!("step 1: the time from now to the deadline")
     }
 
     /// Whether it has passed. At the deadline itself it has.
@@ -74,7 +74,7 @@ impl Deadline {
     /// `buffer` before this one, which is what the caller keeps for itself. Expired if `buffer` is all
     /// that is left, or more.
     pub fn child(self, budget: Duration, buffer: Duration) -> Self {
-        todo!("step 1: the earlier of: `budget` from now on, `buffer` before this deadline")
+        todo!("step 1: the deadline of a call below")
     }
 
     // -----------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ impl Deadline {
     where
         F: Future<Output = Result<T, E>>,
     {
-        todo!("step 2: not started when expired, dropped when the deadline passes")
+        todo!("step 2: run the work under this deadline")
     }
 
     /// Waits, before another try, say; but not if the deadline would have passed when the pause is
@@ -107,12 +107,12 @@ impl Deadline {
     /// At once, [`Expired::NotStarted`], when less than `pause` is left, or just as much; so always
     /// after the deadline, also for a pause of 0.
     pub async fn sleep(self, pause: Duration) -> Result<(), Expired> {
-        todo!("step 2: only if there will be time left after the pause")
+        todo!("step 2: a pause, if there is time for it")
     }
 
-    /// Makes a call on behalf of this deadline: `send` gets the header that tells the callee how much
-    /// time it has, and is run until then. That is at most `budget`, and leaves at least `buffer`, as
-    /// [`child`](Self::child) says.
+    /// Makes a call on behalf of this deadline: `send` gets the call's headers, with what it has left when it
+    /// begins as `grpc-timeout`, and is run until then. That is at most `budget`, and leaves at least `buffer`,
+    /// as [`child`](Self::child) says. If nothing is left, `send` is not called.
     ///
     /// Cancellation: dropping the future drops the call.
     ///
@@ -127,9 +127,7 @@ impl Deadline {
     where
         F: Future<Output = Result<T, E>>,
     {
-        todo!(
-            "step 4: run `send` under a child of this deadline, with a header that says what the child has left"
-        )
+        todo!("step 4: the child, its header, and the call under it")
     }
 
     /// Runs `work` on a thread for blocking work, until the deadline. A thread can't be dropped: `work`
@@ -151,9 +149,7 @@ impl Deadline {
         self,
         work: impl FnOnce(&Checkpoint) -> Result<T, Stopped> + Send + 'static,
     ) -> Result<T, Expired> {
-        todo!(
-            "step 5: spawn_blocking, a time limit, and a checkpoint that learns when the caller has gone"
-        )
+        todo!("step 5: the work on a thread, under this deadline, with a checkpoint")
     }
 }
 
@@ -161,7 +157,7 @@ impl Deadline {
 #[derive(Debug)]
 pub struct Checkpoint {
     deadline: Deadline,
-    // step 5: and whether the caller has gone
+    // step 5: and what tells it that the caller has gone
 }
 
 impl Checkpoint {
@@ -170,7 +166,7 @@ impl Checkpoint {
     /// # Errors
     /// When the deadline has passed, or the caller has gone.
     pub fn check(&self) -> Result<(), Stopped> {
-        todo!("step 5: nobody waits if the deadline has passed or the caller has gone")
+        todo!("step 5: does anybody still wait?")
     }
 }
 
@@ -183,34 +179,30 @@ impl Checkpoint {
 /// # Errors
 /// When `value` is anything else.
 pub fn parse_grpc_timeout(value: &[u8]) -> Result<Duration, WireError> {
-    todo!("step 3: digits, a unit, and nothing else")
+    todo!("step 3: digits and a unit")
 }
 
 /// Writes a `grpc-timeout`, in the finest unit that has room in eight digits, and rounded down: nobody
 /// is given more time than there is. 0 is `0n`. Up to 99,999,999 hours, to which more is cut, what is cut
 /// off is less than a hundred-thousandth.
 pub fn format_grpc_timeout(remaining: Duration) -> String {
-    todo!("step 3: the finest unit that has room in eight digits, rounded down")
+    todo!("step 3: eight digits at most, and their unit")
 }
 
-/// Reads an `x-deadline`: a time from 1970 on as RFC 3339 has it, in UTC. Behind the seconds stands `Z`,
-/// or `.`, at least one digit and `Z`, and nothing else; `T` and `Z` are capital letters. A second 60,
-/// as leap seconds have it, is read as 59, in any minute. What is left of it depends on what this machine
-/// takes to be the time, which is `now`; 0 if it has passed.
+/// Reads an `x-deadline`, a time as [`timestamp::read`] reads it: how much of it is left, to the nanosecond,
+/// where `now` is what this machine takes to be the time; 0 if it has passed.
 ///
 /// # Errors
 /// When `value` is anything else.
 pub fn parse_x_deadline(value: &[u8], now: SystemTime) -> Result<Duration, WireError> {
-    todo!(
-        "step 3: a Z, or a fraction and a Z; humantime::parse_rfc3339; then what is left from now on"
-    )
+    todo!("step 3: what is left of the time that `value` is")
 }
 
-/// Writes an `x-deadline`, to the millisecond and rounded down. `now` is what this machine takes to be
-/// the time. Times before 1970 and after 9999, which RFC 3339 or its readers can't have, are written as
-/// the first and the last moment of that span.
+/// Writes an `x-deadline`: the moment that is `remaining` after `now`, as [`timestamp::write`] writes it, so
+/// rounded down to the millisecond. `now` is what this machine takes to be the time. Whatever the two are, it
+/// doesn't panic: a moment after [`timestamp::last`] is written as that.
 pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
-    todo!("step 3: humantime::format_rfc3339_millis, which is for 1970 to 9999")
+    todo!("step 3: the moment, as `timestamp::write` writes it")
 }
 
 /// What the headers of a request say about its time. `grpc-timeout` decides, and `x-deadline` is read
@@ -221,7 +213,7 @@ pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
 /// When the header that decides can't be read, be it as a deadline or as text. Nothing is made of the
 /// other one then: a caller that meant to set a deadline should learn that it has not.
 pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Duration>, WireError> {
-    todo!("step 3: grpc-timeout if it is there, otherwise x-deadline")
+    todo!("step 3: the header that decides, read")
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -236,7 +228,7 @@ pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Durati
 #[derive(Debug)]
 pub struct Gate {
     limits: Limits,
-    // step 5: and a quota of rejections, under a lock
+    // step 5: and what the limit on rejections needs
 }
 
 impl Gate {
@@ -262,8 +254,8 @@ impl Gate {
     /// # Errors
     /// When the headers can't be read, or the request has expired and is rejected.
     pub fn admit(&self, headers: &HeaderMap, wall: SystemTime) -> Result<Deadline, Rejected> {
-        todo!("step 4: read the budget, keep it within the limits, reject what has expired")
-        // step 5: but only as many as `max_rejected_percent` allows
+        todo!("step 4: the budget that the headers ask for, within the limits")
+        // step 5: and the limit on rejections
     }
 }
 
@@ -275,15 +267,8 @@ where
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejected> {
-        todo!(
-            "step 4: the deadline that the request was given before, or else that of the gate in the state"
-        )
+        todo!("step 4: the deadline that the gate gives to the request")
     }
-}
-
-/// How many requests may be rejected as expired.
-struct Quota {
-    // step 5: the requests and the rejections of the current window, and when it began
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -293,6 +278,6 @@ impl Chain {
     /// Each link that waits no longer than the link that it calls may take, from the outside in, with
     /// the first rule that it breaks.
     pub fn audit(&self) -> Vec<Violation> {
-        todo!("step 6: for each link and the one that it calls, the first rule that is broken")
+        todo!("step 6: the violations of each link and the one that it calls")
     }
 }

@@ -84,11 +84,16 @@ async fn a_call_gets_the_smaller_of_its_own_budget_and_what_is_left() {
         let budget = if budget == Duration::MAX { "MAX".to_owned() } else { format!("{budget:?}") };
         writeln!(table, "budget {budget:<7} buffer {buffer:<7?} child {left:?}").unwrap();
     }
+    wait(1_400 * MILLISECOND).await;
+    for budget in [300 * MILLISECOND, SECOND] {
+        let left = request.child(budget, BUFFER).remaining();
+        writeln!(table, "1.4 s later, budget {budget:<5?} child {left:?}").unwrap();
+    }
 
     insta::assert_snapshot!(
         table,
-        "2 s are left. The buffer is what the caller keeps of its own time: it comes off what is left, \
-         and not off a budget that ends before that anyway",
+        "2 s are left, and 0.6 s later on. The buffer is what the caller keeps of its own time: it comes off what is \
+         left, and not off a budget that ends before that anyway",
         @"
         budget 500ms   buffer 0ns     child 500ms
         budget 5s      buffer 0ns     child 2s
@@ -96,13 +101,16 @@ async fn a_call_gets_the_smaller_of_its_own_budget_and_what_is_left() {
         budget MAX     buffer 100ms   child 1.9s
         budget 1s      buffer 100ms   child 1s
         budget 1.95s   buffer 100ms   child 1.9s
+        1.4 s later, budget 300ms child 300ms
+        1.4 s later, budget 1s    child 500ms
         "
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_buffer_that_takes_all_leaves_nothing() {
-    let request = Deadline::after(BUFFER);
+    let request = Deadline::after(3 * BUFFER);
+    wait(2 * BUFFER).await;
 
     for buffer in [BUFFER, BUFFER + NANOSECOND, SECOND, Duration::MAX] {
         let child = request.child(SECOND, buffer);
@@ -112,9 +120,10 @@ async fn a_buffer_that_takes_all_leaves_nothing() {
             child.remaining()
         );
     }
-    assert!(
-        !request.child(SECOND, BUFFER - NANOSECOND).is_expired(),
-        "a nanosecond is left for it"
+    assert_eq!(
+        request.child(SECOND, BUFFER - NANOSECOND).remaining(),
+        NANOSECOND,
+        "a nanosecond less is kept, and that is what it has"
     );
 }
 

@@ -5,9 +5,10 @@ use std::future::pending;
 use std::time::Duration;
 
 use deadline::{Deadline, Expired, RunError};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Diary, Dropped, MILLISECOND, SECOND, wait};
+use super::{Diary, Dropped, MILLISECOND, NANOSECOND, SECOND, wait};
 
 #[tokio::test(start_paused = true)]
 async fn work_that_is_done_in_time_returns_its_own_result() {
@@ -15,6 +16,8 @@ async fn work_that_is_done_in_time_returns_its_own_result() {
 
     let value = deadline.run(async || Ok::<_, &str>("paid")).await;
     let error = deadline.run(async || Err::<(), _>("card refused")).await;
+    let short = Deadline::after(NANOSECOND);
+    let in_two_looks = short.run(async || Ok::<_, &str>(yield_now().await)).await;
 
     assert_eq!(value, Ok("paid"), "the value");
     assert_eq!(
@@ -22,31 +25,35 @@ async fn work_that_is_done_in_time_returns_its_own_result() {
         Err(RunError::Work("card refused")),
         "the work's own error is not the deadline's"
     );
+    assert_eq!(
+        in_two_looks,
+        Ok(()),
+        "a nanosecond is left, and stays so while the clock stands still: cut to the milliseconds of a timer it is nothing"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_the_deadline_work_is_not_even_called() {
     let deadline = Deadline::after(SECOND);
     let called = Cell::new(false);
-    wait(SECOND).await;
 
-    let result = deadline
-        .run(|| {
+    for (since, late) in
+        [(SECOND, "the deadline itself is too late"), (SECOND, "so is any time after it")]
+    {
+        wait(since).await;
+        let work = || {
             called.set(true);
             async { Ok::<_, &str>(()) }
-        })
-        .await;
+        };
+        let result = deadline.run(work).await;
 
-    assert_eq!(
-        result,
-        Err(RunError::Expired(Expired::NotStarted)),
-        "the deadline itself is too late"
-    );
-    assert!(
-        !called.get(),
-        "work that was called may have had its effect: look at the clock before that, for a time limit of \
-         zero polls it once all the same"
-    );
+        assert_eq!(result, Err(RunError::Expired(Expired::NotStarted)), "{late}");
+        assert!(
+            !called.get(),
+            "work that was called may have had its effect: look at the clock before that, for a time limit of \
+             zero polls it once all the same"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,10 +198,19 @@ async fn a_pause_may_end_just_before_the_deadline() {
         Ok(()),
         "nine tenths of a millisecond are left after it: they count, though timers tick in whole ones"
     );
+    assert_eq!(short.sleep(Duration::ZERO).await, Ok(()), "a pause of 0 leaves all that is left");
     wait(MILLISECOND).await;
     assert_eq!(
         short.sleep(Duration::ZERO).await,
         Err(Expired::NotStarted),
         "after the deadline no pause leaves time, not even one of 0"
+    );
+    wait(MILLISECOND / 2).await;
+    let between_ticks = Deadline::after(Duration::from_micros(1_200));
+    assert_eq!(between_ticks.sleep(MILLISECOND).await, Ok(()), "0.2 ms are left after it");
+    assert!(
+        between_ticks.is_expired(),
+        "a check of the check: tokio's timer ends a pause with the next whole millisecond, here after the deadline, and \
+         that was `Ok` all the same"
     );
 }

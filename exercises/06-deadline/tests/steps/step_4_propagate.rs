@@ -1,5 +1,6 @@
 //! Step 4: less at every hop.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::pending;
@@ -15,6 +16,8 @@ use axum::routing::get as on_get;
 use deadline::{
     Deadline, Expired, Limits, Rejected, RunError, WireError, format_x_deadline, parse_grpc_timeout,
 };
+
+use tokio::time::sleep;
 
 use super::{
     BUFFER, MILLISECOND, NANOSECOND, SECOND, gate, get, headers, serve, strict, timeout_of, wait,
@@ -133,16 +136,23 @@ async fn a_request_has_one_deadline_whoever_asks_for_it() {
         Request::get("/").header("grpc-timeout", "2S").body(()).unwrap().into_parts().0;
 
     let middleware = Deadline::from_request_parts(&mut request, &gate).await.expect("it has time");
-    wait(1_500 * MILLISECOND).await;
-    let handler = Deadline::from_request_parts(&mut request, &gate).await;
-
     assert_eq!(
-        handler.map(Deadline::remaining),
-        Ok(SECOND / 2),
-        "a middleware has asked for it 1.5 s before the handler: the time begins when the request comes in, and not \
-         anew for each that asks"
+        request.extensions.get(),
+        Some(&middleware),
+        "it lies in the request's extensions for all that come after"
     );
-    assert_eq!(middleware.remaining(), SECOND / 2, "it is the same for both");
+    for (later, left) in [(1_500, SECOND / 2), (400, BUFFER), (101, Duration::ZERO)] {
+        wait(later * MILLISECOND).await;
+        let handler = Deadline::from_request_parts(&mut request, &gate).await;
+
+        assert_eq!(
+            handler,
+            Ok(middleware),
+            "{left:?} of the 2 s are left that a middleware was given: the time begins when the request comes in, and not \
+             anew for each that asks, also where all of it has been spent"
+        );
+        assert_eq!(middleware.remaining(), left, "a check of the check");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +165,12 @@ async fn a_call_says_how_much_of_its_callers_time_it_has() {
     wait(SECOND).await;
     let later = request.carry(10 * SECOND, BUFFER, send).await;
     wait(900 * MILLISECOND).await;
-    let too_late = request.carry(10 * SECOND, BUFFER, send).await;
+    let was_sent = Cell::new(false);
+    let sent_too_late = |headers| {
+        was_sent.set(true);
+        send(headers)
+    };
+    let too_late = request.carry(10 * SECOND, BUFFER, sent_too_late).await;
 
     let short = Deadline::after(Duration::from_micros(900));
     let short = short.carry(10 * SECOND, Duration::ZERO, send).await;
@@ -163,11 +178,8 @@ async fn a_call_says_how_much_of_its_callers_time_it_has() {
     assert_eq!(whole.as_deref(), Ok("1900000u"), "what is left, less the buffer");
     assert_eq!(own.as_deref(), Ok("1000000u"), "the call's own budget, where that is less");
     assert_eq!(later.as_deref(), Ok("900000u"), "a second later there is a second less");
-    assert_eq!(
-        too_late,
-        Err(RunError::Expired(Expired::NotStarted)),
-        "only the buffer is left: nothing is sent"
-    );
+    assert_eq!(too_late, Err(RunError::Expired(Expired::NotStarted)), "only the buffer is left");
+    assert!(!was_sent.get(), "nothing is sent then, and `send` is not even called");
     assert_eq!(short.as_deref(), Ok("900000n"), "less than a millisecond is not nothing");
 }
 
@@ -191,6 +203,18 @@ async fn a_callee_that_hangs_leaves_its_caller_the_buffer() {
         "a header is a request, and the callee may not know it: the caller ends the call itself, in time for an \
          answer of its own"
     );
+    let request = Deadline::after(2 * SECOND);
+    let answer_after = async |time: Duration, answer: Result<&'static str, &'static str>| {
+        let answers = async |_| {
+            sleep(time).await;
+            answer
+        };
+        request.carry(SECOND, BUFFER, answers).await
+    };
+    let refused = answer_after(Duration::ZERO, Err("out of stock")).await;
+    assert_eq!(refused, Err(RunError::Work("out of stock")), "a callee that answers has not hung");
+    let at_the_last_moment = answer_after(SECOND, Ok("in stock")).await;
+    assert_eq!(at_the_last_moment, Ok("in stock"), "a result counts, as for `run`");
 }
 
 /// Answers with the timeout that it was given, and those that the services behind it were given.

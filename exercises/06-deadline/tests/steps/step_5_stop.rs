@@ -1,9 +1,9 @@
 //! Step 5: stop when nobody waits.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
@@ -162,11 +162,9 @@ async fn it_is_the_same_error_whoever_notices_the_deadline_first() {
         "work that says `Stopped` was begun, and may have had its effect"
     );
     assert_eq!(done, Ok("done"), "before the deadline work goes on and returns its value");
-    let message = panicked.expect_err("the work panicked").into_panic();
-    assert_eq!(
-        message.downcast_ref::<&str>(),
-        Some(&"a bug"),
-        "a panic of the work is a bug, and no deadline: the caller panics with the same message"
+    assert!(
+        panicked.is_err_and(|error| error.is_panic()),
+        "a panic of the work is a bug, and no deadline: the caller panics"
     );
 }
 
@@ -199,8 +197,10 @@ fn what_the_thread_has_said_counts_though_the_deadline_is_there_too() {
             Ok("done"),
             "the work asked nobody and is done: a result that is thrown away makes the caller try again"
         );
-        let message = panicked.expect_err("a bug is a bug, also after the deadline").into_panic();
-        assert_eq!(message.downcast_ref::<&str>(), Some(&"a bug"), "the caller waits, and hears of it");
+        assert!(
+            panicked.is_err_and(|error| error.is_panic()),
+            "a bug is a bug, also after the deadline: the caller waits still, and hears of it"
+        );
     });
 }
 
@@ -257,7 +257,7 @@ async fn a_closed_connection_stops_the_work() {
 
 /// Whether a request with this timeout is rejected.
 fn rejected(gate: &Gate, timeout: &str) -> bool {
-    match gate.admit(&headers([("grpc-timeout", timeout)]), SystemTime::now()) {
+    match gate.admit(&headers([("grpc-timeout", timeout)]), wall()) {
         Ok(_) => false,
         Err(Rejected::Expired) => true,
         Err(malformed) => panic!("{malformed}"),
@@ -277,9 +277,6 @@ async fn at_most_a_fifth_of_the_requests_is_rejected_as_expired() {
     let most_good = gate(Limits::default());
     let good = lots(&most_good, &["5S"; 38]);
     let tenth = lots(&most_good, &["0n"; 10]);
-    let served = gate(Limits { default_budget: 7 * SECOND, ..Limits::default() })
-        .admit(&headers([("grpc-timeout", "0n")]), SystemTime::now());
-
     insta::assert_snapshot!(
         format!("{all}\n{late}\n{third}\n{good}\n{tenth}"),
         "x is a rejection: the request itself counts among the requests, so of 5 that have expired the fifth is the first \
@@ -293,16 +290,22 @@ async fn at_most_a_fifth_of_the_requests_is_rejected_as_expired() {
         xxxxxxxxx.
         "
     );
-    assert_eq!(
-        served.map(Deadline::remaining),
-        Ok(7 * SECOND),
-        "a request that is served though it has expired gets the default, or serving it would do nothing"
-    );
+    let either = gate(Limits { default_budget: 7 * SECOND, ..Limits::default() });
+    let passed = [("grpc-timeout", "0n"), ("x-deadline", "2024-01-15T10:29:00Z")];
+    for (request, header) in (1..=10).zip(passed.into_iter().cycle()) {
+        let expected = if request % 5 == 0 { Err(Rejected::Expired) } else { Ok(7 * SECOND) };
+        assert_eq!(
+            either.admit(&headers([header]), wall()).map(Deadline::remaining),
+            expected,
+            "request {request} of those that arrive expired, by {} this time: the quota is one for all of them, and those \
+             that are served get the default, or serving them would do nothing",
+            header.0
+        );
+    }
     let after_malformed = gate(Limits::default());
-    for _ in 0..20 {
-        let malformed =
-            after_malformed.admit(&headers([("grpc-timeout", "soon")]), SystemTime::now());
-        assert!(malformed.is_err(), "`soon` is no timeout");
+    for name in ["grpc-timeout", "x-deadline"].repeat(10) {
+        let malformed = after_malformed.admit(&headers([(name, "soon")]), wall());
+        assert!(malformed.is_err(), "`soon` is no deadline");
     }
     assert_eq!(
         lots(&after_malformed, &["0n"; 4]),
@@ -311,7 +314,7 @@ async fn at_most_a_fifth_of_the_requests_is_rejected_as_expired() {
     );
     let without_header = gate(Limits::default());
     for _ in 0..4 {
-        let deadline = without_header.admit(&headers([]), SystemTime::now());
+        let deadline = without_header.admit(&headers([]), wall());
         assert!(deadline.is_ok(), "it has the default");
     }
     assert!(
@@ -393,29 +396,47 @@ async fn what_was_seen_in_an_earlier_window_does_not_count() {
     );
 }
 
+/// Four threads ask the gate, each so often, with this timeout; how many requests were rejected.
+fn threads_ask(gate: &Gate, each: usize, timeout: &str) -> usize {
+    const THREADS: usize = 4;
+    let runtime = Handle::current();
+    let headers = headers([("grpc-timeout", timeout)]);
+    // They begin together: of threads that follow each other none meets another.
+    let begin = Barrier::new(THREADS);
+    let asks = || {
+        // The time of the check, which stands still, on this thread too.
+        let _clock = runtime.enter();
+        begin.wait();
+        (0..each).filter(|_| gate.admit(&headers, wall()) == Err(Rejected::Expired)).count()
+    };
+    thread::scope(|scope| {
+        let threads = [(); THREADS].map(|()| scope.spawn(asks));
+        threads.map(|thread| thread.join().expect("no panic")).iter().sum()
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_share_holds_for_many_threads_at_once() {
     const EACH: usize = 20_000;
     // Once without a thread: a todo!, or a panic, shows itself here.
     assert!(!rejected(&gate(Limits::default()), "0n"), "a single one is served");
-    let gate = gate(Limits::default());
-    let runtime = Handle::current();
+    let half = gate(Limits { max_rejected_percent: 50, ..Limits::default() });
 
-    let asks = || {
-        // The time of the check, which stands still, on this thread too.
-        let _clock = runtime.enter();
-        let expired = headers([("grpc-timeout", "0n")]);
-        (0..EACH).filter(|_| gate.admit(&expired, wall()) == Err(Rejected::Expired)).count()
-    };
-    let rejected: usize = thread::scope(|scope| {
-        let threads = [(); 4].map(|()| scope.spawn(asks));
-        threads.map(|thread| thread.join().expect("no panic")).iter().sum()
-    });
+    let with_time = threads_ask(&half, EACH, "5S");
+    let left = (0..=4 * EACH).find(|_| !rejected(&half, "0n"));
+    let rejected = threads_ask(&gate(Limits::default()), EACH, "0n");
 
+    assert_eq!(with_time, 0, "they have time");
+    assert_eq!(
+        left,
+        Some(4 * EACH),
+        "four threads had 80,000 requests with time counted, so with 50 % as many expired ones are rejected, and the next is \
+         served: what is counted outside the lock is lost where threads meet"
+    );
     assert_eq!(
         rejected,
         4 * EACH / 5,
-        "a fifth of 80,000 requests of four threads: a request is counted and decided on in one step, under the lock"
+        "a fifth of the 80,000 expired requests of four threads: a request is counted and decided on in one step, under the lock"
     );
 }
 
@@ -434,7 +455,7 @@ async fn cold_start(max_rejected_percent: u32) -> Vec<u32> {
         // here somebody in front takes that off, a proxy with a queue say, as x-deadline would do by the clocks.
         let left = SECOND.saturating_sub(sent.elapsed());
         let headers = headers([("grpc-timeout", &format_grpc_timeout(left))]);
-        let Ok(deadline) = gate.admit(&headers, SystemTime::now()) else { continue };
+        let Ok(deadline) = gate.admit(&headers, wall()) else { continue };
         let takes = if warm { SECOND / 100 } else { 3 * SECOND };
         let work = async || {
             sleep(takes).await;

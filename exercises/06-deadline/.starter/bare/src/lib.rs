@@ -27,6 +27,7 @@ use tokio::time::sleep;
 
 mod chain;
 mod config;
+pub mod timestamp;
 mod types;
 
 pub use chain::{Chain, ChainError, Link, Rule, Violation};
@@ -102,9 +103,9 @@ impl Deadline {
         todo!("step 2: sleep")
     }
 
-    /// Makes a call on behalf of this deadline: `send` gets the header that tells the callee how much
-    /// time it has, and is run until then. That is at most `budget`, and leaves at least `buffer`, as
-    /// [`child`](Self::child) says.
+    /// Makes a call on behalf of this deadline: `send` gets the call's headers, with what it has left when it
+    /// begins as `grpc-timeout`, and is run until then. That is at most `budget`, and leaves at least `buffer`,
+    /// as [`child`](Self::child) says. If nothing is left, `send` is not called.
     ///
     /// Cancellation: dropping the future drops the call.
     ///
@@ -175,10 +176,8 @@ pub fn format_grpc_timeout(remaining: Duration) -> String {
     todo!("step 3: format_grpc_timeout")
 }
 
-/// Reads an `x-deadline`: a time from 1970 on as RFC 3339 has it, in UTC. Behind the seconds stands `Z`,
-/// or `.`, at least one digit and `Z`, and nothing else; `T` and `Z` are capital letters. A second 60,
-/// as leap seconds have it, is read as 59, in any minute. What is left of it depends on what this machine
-/// takes to be the time, which is `now`; 0 if it has passed.
+/// Reads an `x-deadline`, a time as [`timestamp::read`] reads it: how much of it is left, to the nanosecond,
+/// where `now` is what this machine takes to be the time; 0 if it has passed.
 ///
 /// # Errors
 /// When `value` is anything else.
@@ -186,9 +185,9 @@ pub fn parse_x_deadline(value: &[u8], now: SystemTime) -> Result<Duration, WireE
     todo!("step 3: parse_x_deadline")
 }
 
-/// Writes an `x-deadline`, to the millisecond and rounded down. `now` is what this machine takes to be
-/// the time. Times before 1970 and after 9999, which RFC 3339 or its readers can't have, are written as
-/// the first and the last moment of that span.
+/// Writes an `x-deadline`: the moment that is `remaining` after `now`, as [`timestamp::write`] writes it, so
+/// rounded down to the millisecond. `now` is what this machine takes to be the time. Whatever the two are, it
+/// doesn't panic: a moment after [`timestamp::last`] is written as that.
 pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
     todo!("step 3: format_x_deadline")
 }

@@ -1,0 +1,1 @@
+include!("../../../exercises/06-deadline/src/timestamp.rs");
