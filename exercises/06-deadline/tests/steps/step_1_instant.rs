@@ -79,6 +79,7 @@ async fn a_call_gets_the_smaller_of_its_own_budget_and_what_is_left() {
         (Duration::MAX, BUFFER),
         (SECOND, BUFFER),
         (1_950 * MILLISECOND, BUFFER),
+        (Duration::ZERO, BUFFER),
     ] {
         let left = request.child(budget, buffer).remaining();
         let budget = if budget == Duration::MAX { "MAX".to_owned() } else { format!("{budget:?}") };
@@ -101,6 +102,7 @@ async fn a_call_gets_the_smaller_of_its_own_budget_and_what_is_left() {
         budget MAX     buffer 100ms   child 1.9s
         budget 1s      buffer 100ms   child 1s
         budget 1.95s   buffer 100ms   child 1.9s
+        budget 0ns     buffer 100ms   child 0ns
         1.4 s later, budget 300ms child 300ms
         1.4 s later, budget 1s    child 500ms
         "

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
 
 use deadline::{Deadline, Expired, RunError};
@@ -108,6 +109,18 @@ async fn of_a_result_and_a_deadline_at_the_same_time_the_result_counts() {
             "an error is a result as well, and says more than that the time is over"
         );
     }
+    let work = async || {
+        sleep(SECOND).await;
+        Ok::<_, &str>("paid")
+    };
+    let mut call = pin!(Deadline::after(SECOND).run(work));
+    assert!(timeout(Duration::ZERO, &mut call).await.is_err(), "the work goes on");
+    wait(5 * SECOND).await;
+    assert_eq!(
+        call.await,
+        Ok("paid"),
+        "work and deadline have both been there for 4 s when somebody looks at last: the result is as good as before"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,6 +217,14 @@ async fn a_pause_may_end_just_before_the_deadline() {
         short.sleep(Duration::ZERO).await,
         Err(Expired::NotStarted),
         "after the deadline no pause leaves time, not even one of 0"
+    );
+    let begun = Instant::now();
+    let pause = MILLISECOND + MILLISECOND / 2;
+    assert_eq!(Deadline::after(SECOND).sleep(pause).await, Ok(()), "there is time for it");
+    assert!(
+        begun.elapsed() >= pause,
+        "{:?} are less than the {pause:?} asked for",
+        begun.elapsed()
     );
     wait(MILLISECOND / 2).await;
     let between_ticks = Deadline::after(Duration::from_micros(1_200));

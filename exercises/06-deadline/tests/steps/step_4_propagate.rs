@@ -119,6 +119,15 @@ async fn a_handler_is_given_the_deadline_of_its_request() {
     let relative = extract("grpc-timeout", "2S").await.map(Deadline::remaining);
     assert_eq!(relative, Ok(2 * SECOND), "what the gate gives");
     assert_eq!(extract("grpc-timeout", "0S").await, Err(Rejected::Expired), "and what it rejects");
+    let mut expired =
+        Request::get("/").header("grpc-timeout", "0S").body(()).unwrap().into_parts().0;
+    for asks in ["the first to ask", "the second"] {
+        assert_eq!(
+            Deadline::from_request_parts(&mut expired, &gate).await,
+            Err(Rejected::Expired),
+            "{asks} hears that the request is rejected"
+        );
+    }
     let malformed = Rejected::Malformed(WireError::grpc_timeout(b"soon"));
     assert_eq!(extract("grpc-timeout", "soon").await, Err(malformed), "this too");
     let in_half_an_hour = format_x_deadline(HALF_AN_HOUR, SystemTime::now());
@@ -162,6 +171,7 @@ async fn a_call_says_how_much_of_its_callers_time_it_has() {
 
     let whole = request.carry(10 * SECOND, BUFFER, send).await;
     let own = request.carry(SECOND, BUFFER, send).await;
+    let nearly_all = request.carry(1_950 * MILLISECOND, BUFFER, send).await;
     wait(SECOND).await;
     let later = request.carry(10 * SECOND, BUFFER, send).await;
     wait(900 * MILLISECOND).await;
@@ -177,6 +187,7 @@ async fn a_call_says_how_much_of_its_callers_time_it_has() {
 
     assert_eq!(whole.as_deref(), Ok("1900000u"), "what is left, less the buffer");
     assert_eq!(own.as_deref(), Ok("1000000u"), "the call's own budget, where that is less");
+    assert_eq!(nearly_all.as_deref(), Ok("1900000u"), "a budget of 1.95 s leaves no buffer");
     assert_eq!(later.as_deref(), Ok("900000u"), "a second later there is a second less");
     assert_eq!(too_late, Err(RunError::Expired(Expired::NotStarted)), "only the buffer is left");
     assert!(!was_sent.get(), "nothing is sent then, and `send` is not even called");

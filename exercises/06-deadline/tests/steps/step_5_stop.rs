@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, spawn_blocking, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{MILLISECOND, SECOND, gate, get, headers, serve, strict, wait, wall};
+use super::{MILLISECOND, NANOSECOND, SECOND, gate, get, headers, serve, strict, wait, wall};
 
 /// Lets the units of some work pass, one by one. Dropped, it lets no more pass.
 type Pass = mpsc::Sender<()>;
@@ -118,7 +118,11 @@ fn work_for_which_no_thread_was_free_in_time_is_not_called() {
         drop(release);
         let _ = busy.await;
         thread_is_done().await;
-        drop(unpolled);
+        assert_eq!(
+            unpolled.await.err(),
+            Some(Expired::Cancelled),
+            "the deadline passed after the call: it is the same error, whether the thread or the timer noticed it"
+        );
     });
 
     let were_called: Vec<_> = were_called.try_iter().collect();
@@ -132,7 +136,8 @@ fn work_for_which_no_thread_was_free_in_time_is_not_called() {
 #[tokio::test(start_paused = true)]
 async fn it_is_the_same_error_whoever_notices_the_deadline_first() {
     let deadline = Deadline::after(SECOND);
-    let done = deadline.run_blocking(|checkpoint| checkpoint.check().map(|()| "done")).await;
+    let short = Deadline::after(NANOSECOND);
+    let done = short.run_blocking(|checkpoint| checkpoint.check().map(|()| "done")).await;
     let said = deadline.run_blocking(|_| Err::<(), _>(Stopped)).await;
     let panics = |_: &Checkpoint| -> Result<(), Stopped> { panic!("a bug") };
     let panicked = tokio::spawn(deadline.run_blocking(panics)).await;
@@ -161,7 +166,7 @@ async fn it_is_the_same_error_whoever_notices_the_deadline_first() {
         Err(Expired::Cancelled),
         "work that says `Stopped` was begun, and may have had its effect"
     );
-    assert_eq!(done, Ok("done"), "before the deadline work goes on and returns its value");
+    assert_eq!(done, Ok("done"), "with a nanosecond left work goes on, and returns its value");
     assert!(
         panicked.is_err_and(|error| error.is_panic()),
         "a panic of the work is a bug, and no deadline: the caller panics"
@@ -321,18 +326,21 @@ async fn at_most_a_fifth_of_the_requests_is_rejected_as_expired() {
         rejected(&without_header, "0n"),
         "a request without a header is a request: it is one of 5"
     );
-    let asked_twice = gate(Limits::default());
-    for _ in 0..2 {
-        let mut request = Request::get("/").body(()).unwrap().into_parts().0;
+    for header in [("other", ""), ("grpc-timeout", "5S"), ("x-deadline", "9999-12-31T23:59:59Z")] {
+        let asked_twice = gate(Limits::default());
         for _ in 0..2 {
-            let deadline = Deadline::from_request_parts(&mut request, &asked_twice).await;
-            assert!(deadline.is_ok(), "it has the default");
+            let mut request = Request::get("/").body(()).unwrap().into_parts().0;
+            request.headers = headers([header]);
+            for _ in 0..2 {
+                let deadline = Deadline::from_request_parts(&mut request, &asked_twice).await;
+                assert!(deadline.is_ok(), "it has time");
+            }
         }
+        assert!(
+            !rejected(&asked_twice, "0n"),
+            "a middleware and a handler have asked for the deadlines of two requests, {header:?}: it is one of 3, and not of 5"
+        );
     }
-    assert!(
-        !rejected(&asked_twice, "0n"),
-        "a middleware and a handler have asked for the deadlines of two requests: it is one of 3, and not of 5"
-    );
     let none = gate(Limits { max_rejected_percent: 0, ..Limits::default() });
     assert_eq!(lots(&none, &["0n"; 20]), ".".repeat(20), "0 % is none");
     assert_eq!(lots(&gate(strict()), &["0n"; 20]), "x".repeat(20), "100 % is all of them");

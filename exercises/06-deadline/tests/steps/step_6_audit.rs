@@ -22,9 +22,10 @@ fn report(links: Vec<Link>) -> String {
     if found.is_empty() { "nothing to complain of".to_owned() } else { found.join("\n") }
 }
 
-/// A caller with this timeout, and what it calls.
+/// A caller with this timeout, and what it calls. The caller's own tries, pauses and overhead are its own caller's.
 fn pair(timeout: Duration, inner: Link) -> Vec<Link> {
-    vec![Link::new("caller", timeout), inner]
+    let (backoff, overhead) = (11 * SECOND, 13 * SECOND);
+    vec![Link { name: "caller".to_owned(), timeout, tries: 7, backoff, overhead }, inner]
 }
 
 #[test]
@@ -152,6 +153,19 @@ fn numbers_of_any_size_are_audited() {
         Duration::MAX,
         "a sum that is too large stays at the largest number"
     );
+    let half = Link::new("database", Duration::MAX / 2 + SECOND);
+    for (inner, what) in [
+        (Link { tries: 2, ..half.clone() }, "two tries"),
+        (Link { backoff: Duration::MAX / 2, ..half.clone() }, "a try and the pauses"),
+        (Link { overhead: Duration::MAX / 2, ..half }, "a try and the overhead"),
+    ] {
+        let violations = audit(pair(SECOND, inner));
+        assert_eq!(
+            violations.first().map(|violation| violation.needs),
+            Some(Duration::MAX),
+            "{what} are more than the largest number"
+        );
+    }
     assert_eq!(
         audit(vec![Link::new("alone", SECOND)]),
         [],
