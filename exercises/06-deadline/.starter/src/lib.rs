@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 mod chain;
 mod config;
+/// The calendar of `x-deadline`.
 pub mod timestamp;
 mod types;
 

@@ -1,4 +1,4 @@
-//! The calendar of `x-deadline`. Given: nothing to write here.
+// The calendar of `x-deadline`. Given: nothing to write here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -27,6 +27,7 @@ use tokio::time::sleep;
 
 mod chain;
 mod config;
+/// The calendar of `x-deadline`.
 pub mod timestamp;
 mod types;
 
