@@ -1,5 +1,5 @@
 //! The commands of the workbook: `cargo xtask verify`, `hint`, `lab`, `bench`, `reset`, `solution`,
-//! `book`, and for maintainers `check`.
+//! `mistakes`, `escape`, `book`, and for maintainers `check`.
 //!
 //! Exit codes: 0 all is well; 1 something is unfinished (or `check` found something); 2 the command
 //! could not do its work, with the reason on standard error.
@@ -13,10 +13,12 @@
 mod bench;
 mod book;
 mod cargo;
+mod escape;
 mod explain;
 mod generated;
 mod hint;
 mod lab;
+mod mistakes;
 mod output;
 mod patch;
 mod process;
@@ -27,6 +29,7 @@ mod self_check;
 mod solution;
 mod spec;
 mod state;
+mod trial;
 mod verify;
 mod view;
 mod watch;
@@ -65,6 +68,10 @@ enum Command {
     Reset(reset::Args),
     /// Show the reference solution of an exercise
     Solution(solution::Args),
+    /// Guess which check catches a wrong answer
+    Mistakes(mistakes::Args),
+    /// Make a passing answer wrong: does a check notice?
+    Escape(escape::Args),
     /// Build the book
     Book(book::Args),
     /// For maintainers: check that starters, solutions, mistakes, figures and book hold together
@@ -96,6 +103,8 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench(args) => bench::run(&workbook, &args),
         Command::Reset(args) => reset::run(&workbook, &args),
         Command::Solution(args) => solution::run(&workbook, &args),
+        Command::Mistakes(args) => mistakes::run(&workbook, &args),
+        Command::Escape(args) => escape::run(&workbook, &args),
         Command::Book(args) => book::run(&workbook, &args),
         Command::Check(args) => self_check::run(&workbook, &args),
     }

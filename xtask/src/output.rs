@@ -2,7 +2,7 @@
 //! and a closed standard output (`verify | head -1`) is no error.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use console::Term;
@@ -15,6 +15,17 @@ pub fn out(text: &str) {
 /// Progress and reasons, on standard error.
 pub fn err(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Asks on standard output for a line of standard input; none at its end.
+pub fn ask(question: &str) -> io::Result<Option<String>> {
+    {
+        let mut out = anstream::stdout().lock();
+        let _ = write!(out, "{question}").and_then(|()| out.flush());
+    }
+    let mut line = String::new();
+    let read = io::stdin().read_line(&mut line)?;
+    Ok((read > 0).then(|| line.trim().to_owned()))
 }
 
 pub fn red(text: impl Display) -> String {

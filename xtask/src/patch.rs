@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use workbook::files::{self, Tree};
 
+use crate::output::{green, red};
+
 /// The files that the diff changes, by path below the solution's folder.
 pub fn apply(solution: &Tree, diff: &str) -> Result<Tree> {
     let mut changed = Tree::new();
@@ -33,4 +35,31 @@ pub fn apply(solution: &Tree, diff: &str) -> Result<Tree> {
     }
     ensure!(!changed.is_empty(), "there is no diff after the line `---`");
     Ok(changed)
+}
+
+/// The difference from one lib.rs to another, as a mistake has it.
+pub fn between(from: &str, to: &str) -> String {
+    let patch = diffy::create_patch(from, to).to_string();
+    let hunks: String = patch.split_inclusive('\n').skip(2).collect();
+    format!("--- a/src/lib.rs\n+++ b/src/lib.rs\n{hunks}")
+}
+
+/// How many lines a diff adds and removes.
+pub fn changed_lines(diff: &str) -> usize {
+    diff.lines().skip(2).filter(|line| line.starts_with(['+', '-'])).count()
+}
+
+/// The hunks of a diff for people: without the names of the files, and without the marks by which the
+/// book includes parts of a solution.
+pub fn coloured(diff: &str) -> String {
+    let is_name = |line: &&str| line.starts_with("--- ") || line.starts_with("+++ ");
+    let is_mark =
+        |line: &&str| line.get(1..).is_some_and(|l| l.trim_start().starts_with("// ANCHOR"));
+    let lines = diff.lines().filter(|line| !is_name(line) && !is_mark(line));
+    let lines = lines.map(|line| match line.bytes().next() {
+        Some(b'-') => red(line) + "\n",
+        Some(b'+') => green(line) + "\n",
+        _ => line.to_owned() + "\n",
+    });
+    lines.collect()
 }

@@ -56,7 +56,7 @@ pub fn replace(
     let folder = exercise.path(Subject::Reader).join("src");
     let (now, shown) = (&sources.source, slashes(&folder));
     let mut told = String::new();
-    if !now.is_empty() && sources.is_begun() {
+    if !now.is_empty() && sources.is_begun() && !files::same_text(now, tree) {
         let backup = new_backup(workbook, &exercise.id)?;
         files::write_tree(&workbook.root.join(&backup), now)?;
         let backup = slashes(&backup);

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use workbook::{Sources, Subject, Workbook, files, slashes};
 
-use crate::output::{self, bold, green, red};
+use crate::output::{self, bold};
+use crate::patch;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,7 +34,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         } else {
             text += &format!("{}\n", bold(format!("--- {}", slashes(&yours))));
             text += &format!("{}\n", bold(format!("+++ {}", slashes(&reference))));
-            text += &hunks(&reader, &solution);
+            text += &patch::coloured(&patch::between(&reader, &solution));
         }
     } else {
         text += &format!("{}\n", bold(format!("// {}", slashes(&reference))));
@@ -55,15 +56,4 @@ fn lossy(content: &[u8]) -> String {
     let text = String::from_utf8_lossy(&files::fold_crlf(content)).into_owned();
     let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
     text.split_inclusive('\n').filter(|line| !is_mark(line)).collect()
-}
-
-/// A unified diff without its file names.
-fn hunks(from: &str, to: &str) -> String {
-    let patch = diffy::create_patch(from, to).to_string();
-    let lines = patch.lines().skip(2).map(|line| match line.bytes().next() {
-        Some(b'-') => red(line) + "\n",
-        Some(b'+') => green(line) + "\n",
-        _ => line.to_owned() + "\n",
-    });
-    lines.collect()
 }

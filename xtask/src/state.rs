@@ -17,6 +17,8 @@ pub struct State {
     pub hints_shown: BTreeMap<String, usize>,
     /// The exercises that the reader began from the bare starter.
     pub bare: BTreeSet<String>,
+    /// By exercise and file: the mistakes that were shown, and whether the reader guessed their check.
+    pub mistakes: BTreeMap<String, BTreeMap<String, bool>>,
 }
 
 impl State {

@@ -78,7 +78,7 @@ fn walked(root: &Path) -> Result<BTreeSet<PathBuf>> {
 
 /// Target directories (cargo tags each), the built book, git's own files, the reader's backups.
 fn is_built(relative: &Path, path: &Path) -> bool {
-    [".git", ".backups", "target"].iter().any(|name| relative.ends_with(name))
+    [".git", ".backups", ".escapes", "target"].iter().any(|name| relative.ends_with(name))
         || relative == Path::new("book").join("book")
         || path.join("CACHEDIR.TAG").exists()
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::format_push_string, reason = "`+= &format!` reads best")]
 
 mod check;
+mod game;
 mod reader;
 mod verify;
 mod workbook;

@@ -121,7 +121,12 @@ impl Workbook {
 
 impl Ran {
     pub fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().unwrap();
+        Self::from(command.output().unwrap())
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(Output { status, stdout, stderr }: Output) -> Self {
         let ran = Self {
             code: status.code().expect("ended by a signal"),
             stdout: String::from_utf8(stdout).unwrap(),

@@ -155,15 +155,18 @@ fn called<'a>(all: &'a [Exercise], wanted: &str) -> Result<&'a Exercise> {
     if let Some(found) = all.iter().find(|exercise| exercise.is_called(wanted)) {
         return Ok(found);
     }
-    let nearest = all
-        .iter()
-        .map(|exercise| (strsim::jaro_winkler(wanted, &exercise.id), &exercise.id))
-        .filter(|(similarity, _)| *similarity > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let suggestion = nearest.map_or_else(String::new, |(_, id)| format!(" Did you mean `{id}`?"));
+    let nearest = nearest(wanted, all.iter().map(|exercise| exercise.id.as_str()));
+    let suggestion = nearest.map_or_else(String::new, |id| format!(" Did you mean `{id}`?"));
     let list: String =
         all.iter().map(|exercise| format!("\n  {}  {}", exercise.number(), exercise.id)).collect();
     bail!("there is no exercise `{wanted}`.{suggestion} The exercises are:{list}")
+}
+
+/// The name that somebody who wrote `wanted` may have meant.
+pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let likely = names.into_iter().map(|name| (strsim::jaro_winkler(wanted, name), name));
+    let likely = likely.filter(|(similarity, _)| *similarity > 0.7);
+    likely.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 /// A relative path with `/` on every system.
