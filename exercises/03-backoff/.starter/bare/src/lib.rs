@@ -82,9 +82,8 @@ impl Retry {
     /// Runs `operation`, which is given the number of the attempt, and asks `classify` about each
     /// error. Needs a tokio runtime with its timer.
     ///
-    /// A server that asks for time is given it, and the client's own delay on top: the own delay alone
-    /// would be too soon, and the server's alone would be the same for all clients. No request to wait
-    /// shortens a delay, and one for longer than the cap ends the retries.
+    /// A server that asks for time is given it, with the client's own delay on top. One that asks for
+    /// longer than the cap ends the retries.
     ///
     /// Cancellation: dropping the future drops the operation or the sleep; nothing runs on.
     ///
