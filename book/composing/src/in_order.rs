@@ -3,9 +3,9 @@
 
 use tokio::time::timeout;
 
-use crate::orders::ALL_LAYERS;
+use crate::orders::{ALL_LAYERS, TRY_TIMEOUT};
 use crate::outage::{Run, run, run_by};
-use crate::stack::{Answer, DEADLINE, Fault, Stack, TRY_TIMEOUT};
+use crate::stack::{Answer, DEADLINE, Fault, Stack};
 
 // ANCHOR: in_order
 async fn charge(stack: &Stack, id: u64) -> Answer {

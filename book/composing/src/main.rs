@@ -6,27 +6,31 @@ mod figures;
 mod in_order;
 mod orders;
 mod outage;
+mod scenes;
 mod stack;
 
-use clap::Parser;
-use storm::lab::Options;
+use std::process::ExitCode;
 
-/// The patterns in several orders, through one outage
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    options: Options,
-}
+use lab_kit::Lab;
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { options: Options { seed, figures } } = Arguments::parse();
-    if let Some(directory) = figures {
-        return figures::write(&directory, seed);
-    }
-    println!("{}", outage::parameters(seed));
-    for question in &orders::QUESTIONS {
-        let setting = if question.setting.is_empty() { "as above" } else { question.setting };
-        print!("\n{}: {setting}\n\n{}", question.name, figures::table(question, seed)?);
-    }
-    Ok(())
+use orders::QUESTIONS;
+use scenes::scene;
+
+static LAB: Lab = Lab {
+    name: "composing",
+    about: "The patterns in several orders, through one outage",
+    scenes: &[
+        &scene(&QUESTIONS[0]),
+        &scene(&QUESTIONS[1]),
+        &scene(&QUESTIONS[2]),
+        &scene(&QUESTIONS[3]),
+        &scene(&QUESTIONS[4]),
+        &scene(&QUESTIONS[5]),
+        &scene(&QUESTIONS[6]),
+    ],
+    figures: Some(figures::write),
+};
+
+fn main() -> ExitCode {
+    lab_kit::main(&LAB)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use Column::{Calls, Errors, Fallbacks, Full, Lost, Recovery, Rejections, Wait};
 use Layer::{Breaker, Bulkhead, Deadline, Fallback, Retry, Timeout};
 
-use crate::stack::TRY_TIMEOUT;
-
+/// How long one try may take.
+pub const TRY_TIMEOUT: Duration = Duration::from_secs(1);
 /// For a breaker that counts slow calls: shorter than the deadline.
 const SLOW: Duration = Duration::from_millis(1_500);
 /// Three of these, and the pauses, fit into the deadline.
@@ -85,6 +85,8 @@ impl Column {
 /// Orders that differ in little, under a name that the chapter includes their table by.
 pub struct Question {
     pub name: &'static str,
+    /// The question, as a line without a full stop.
+    pub about: &'static str,
     /// What all of its rows have beside their notes; empty for the usual.
     pub setting: &'static str,
     pub columns: &'static [Column],
@@ -132,6 +134,7 @@ const WITH_BULKHEAD: Order =
 pub const QUESTIONS: [Question; 7] = [
     Question {
         name: "deadline",
+        about: "What bounds a user's wait, and what it costs the dependency",
         setting: "",
         columns: &[Calls, Full, Wait, Recovery],
         orders: &[
@@ -144,6 +147,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "breaker",
+        about: "Inside or outside of the retry?",
         setting: "",
         columns: &[Calls, Rejections, Full, Recovery],
         orders: &[
@@ -171,6 +175,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "luck",
+        about: "What a breaker makes of one refused call in five",
         setting: "one call in five is refused at once, and there is no budget",
         columns: &[Lost, Rejections, Full],
         orders: &[
@@ -187,6 +192,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "blind",
+        about: "What a breaker learns without a timeout inside it",
         setting: "no bad luck",
         columns: &[Calls, Rejections, Full, Recovery],
         orders: &[
@@ -203,6 +209,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "bulkhead",
+        about: "Around the whole request, or around each try?",
         setting: "20 permits; in the first two rows one call in five is refused at once, and there is no budget",
         columns: &[Lost, Calls, Full],
         orders: &[
@@ -214,6 +221,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "fallback",
+        about: "Innermost or outermost?",
         setting: "",
         columns: &[Calls, Full, Fallbacks, Errors, Recovery],
         orders: &[
@@ -223,6 +231,7 @@ pub const QUESTIONS: [Question; 7] = [
     },
     Question {
         name: "all",
+        about: "From a timeout alone to all layers in order",
         setting: "",
         columns: &[Calls, Full, Fallbacks, Errors, Wait, Recovery],
         orders: &[TIMEOUT_ALONE, RETRIES, BREAKER_INSIDE, ALL_LAYERS],

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storm::{Failure, Load, Model, Outage, OutageKind, Report, ServiceTime, StormError, thousands};
+use lab_kit::{thousands, well_after};
+use storm::{Failure, Load, Model, Outage, OutageKind, Report, ServiceTime, StormError};
 
-use crate::orders::{Column, Order};
-use crate::stack::{Answer, DEADLINE, Fault, MAX_ATTEMPTS, OPEN_FOR, Stack, TRY_TIMEOUT};
+use crate::orders::{Column, Order, TRY_TIMEOUT};
+use crate::stack::{Answer, DEADLINE, Fault, MAX_ATTEMPTS, OPEN_FOR, Stack};
 
 pub const LENGTH: Duration = Duration::from_secs(180);
 pub const OUTAGE: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(90);
@@ -96,9 +97,7 @@ impl Run {
 
     /// Seconds from the end of the outage until nearly all requests were answered in full again.
     pub fn recovery(&self) -> String {
-        self.report
-            .well_from(OUTAGE.end)
-            .map_or("not in this run".to_owned(), |at| (at - OUTAGE.end).as_secs().to_string())
+        well_after(&self.report, OUTAGE.end)
     }
 }
 

@@ -17,8 +17,6 @@ use crate::orders::{Layer, Order};
 
 /// How long the caller of the whole waits.
 pub const DEADLINE: Duration = Duration::from_secs(2);
-/// How long one try may take.
-pub const TRY_TIMEOUT: Duration = Duration::from_secs(1);
 pub const MAX_ATTEMPTS: u32 = 3;
 pub const OPEN_FOR: Duration = Duration::from_secs(5);
 

@@ -1,5 +1,4 @@
-//! From what was observed to a class, by the detectors of the exercise: of yours or of the
-//! reference, whichever `super::subject` is.
+//! From what was observed to a class, by the detectors of the exercise.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use super::subject::{
     Acknowledgements, Asked, HeartbeatConfig, Heartbeats, Latencies, Line, Liveness, Order,
     Service, Symptom, Vote, check_digest, check_meaning, classify, roots, vote, work_done,
 };
-use crate::Diagnosis;
+use crate::observed::Diagnosis;
 use crate::scene::{Evidence, LIMIT, ORDER, PATIENCE, Page};
 
 pub fn diagnose(evidence: &Evidence) -> Diagnosis {

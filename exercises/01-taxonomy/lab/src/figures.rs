@@ -1,52 +1,47 @@
-//! The table of the chapter, by the reference.
+//! The tables and the figure of the chapter, by the reference.
 
-use std::fmt::Write as _;
-use std::path::Path;
+use lab_kit::{Figures, Table, Values};
 
-use flaky::Fault;
-use storm::lab::{numbers, write_figure};
+use crate::observed::{self, observe_all, yes_or_no};
+use crate::{cascade, kinds, reference};
 
-use crate::scene::{Evidence, LIMIT, PATIENCE, REPLICAS};
-use crate::{class, kinds, reference, yes_or_no};
-
-pub fn write(directory: &Path, cases: &[(Fault, Evidence)]) -> anyhow::Result<()> {
-    let mut table =
-        String::from("| Injected | The client finds | Paid? | Ledger |\n|---|---|---|---|\n");
-    for (fault, evidence) in cases {
-        let seen = reference::diagnose(evidence);
-        let _ = writeln!(
-            table,
-            "| `{}`{} | {}: {} | {} | {} |",
-            fault.name(),
-            kinds::detail(fault),
-            class(&seen),
-            seen.because,
-            seen.payment,
-            yes_or_no(evidence.charged),
-        );
-    }
-    let _ = write!(table, "\n{}\n", parameters());
-    write_figure(directory, "taxonomy-kinds.md", &table)?;
-    let doubtful: Vec<_> = cases
-        .iter()
-        .filter(|(_, evidence)| reference::diagnose(evidence).payment == "unknown")
-        .map(|(_, evidence)| evidence.charged)
-        .collect();
-    let paid = doubtful.iter().filter(|charged| **charged).count();
-    let text = numbers([
-        ("kinds", cases.len().to_string()),
-        ("unknown", doubtful.len().to_string()),
-        ("unknown-paid", paid.to_string()),
-    ]);
-    write_figure(directory, "taxonomy-kinds.txt", &text)?;
-    Ok(())
+pub fn write(values: &Values, figures: &Figures) -> anyhow::Result<()> {
+    kinds(values, figures)?;
+    cascade(&values.scene(&cascade::SCENE), figures)
 }
 
-pub fn parameters() -> String {
-    format!(
-        "{REPLICAS} replicas of a shop, of which the first has the fault; real sockets on loopback. A client \
-         waits {} s for an answer, and calls it late after {} s.",
-        PATIENCE.as_secs_f64(),
-        LIMIT.as_secs_f64(),
-    )
+fn kinds(values: &Values, figures: &Figures) -> anyhow::Result<()> {
+    let cases = observe_all(values.seed())?;
+    let heads = ["Injected", "The client finds", "Paid?", "Ledger"];
+    let mut table = Table::new(heads).align("llll");
+    let mut doubtful = Vec::new();
+    for (fault, evidence) in &cases {
+        let seen = reference::diagnosis::diagnose(evidence);
+        if seen.payment == "unknown" {
+            doubtful.push(evidence.charged);
+        }
+        table.row([
+            format!("`{}`{}", fault.name(), kinds::detail(fault)),
+            format!("{}: {}", seen.class(), seen.because),
+            seen.payment,
+            yes_or_no(evidence.charged).to_owned(),
+        ]);
+    }
+    figures.table("taxonomy-kinds.md", &table, &observed::setting())?;
+    let paid = doubtful.iter().filter(|charged| **charged).count();
+    let numbers = [("kinds", cases.len()), ("unknown", doubtful.len()), ("unknown-paid", paid)];
+    let numbers = numbers.map(|(name, number)| (name, number.to_string()));
+    Ok(figures.numbers("taxonomy-kinds.txt", numbers)?)
+}
+
+fn cascade(values: &Values, figures: &Figures) -> anyhow::Result<()> {
+    let runs = cascade::runs(values)?;
+    figures.table("cascade.md", &cascade::table(&runs), &cascade::parameters(values))?;
+    figures.write("cascade.svg", &cascade::chart(&runs, values).svg())?;
+    let recovered = |(_, report)| match cascade::recovered(report) {
+        Some(at) => format!("{} s after the database", at.as_secs() - 20),
+        None => "it is not well again in this run, nor, as things stand, ever".to_owned(),
+    };
+    let numbers = ["without", "with"].into_iter().zip(runs.done().map(recovered));
+    Ok(figures.numbers("cascade.txt", numbers)?)
 }

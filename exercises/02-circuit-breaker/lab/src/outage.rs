@@ -38,7 +38,7 @@ pub static SCENE: Scene = Scene {
     parameters,
     run: |values| {
         let runs = runs(values)?;
-        Ok(Shown::new(&SCENE, &runs, table(&runs)).chart(chart(&runs, values)))
+        Ok(Shown::new(&runs, table(&runs)).chart(chart(&runs, values)))
     },
 };
 

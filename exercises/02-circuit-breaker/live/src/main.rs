@@ -29,7 +29,7 @@ static SCENE: Scene = Scene {
     run: |values| {
         let runs =
             lab_kit::live(PLAN, values, GUARDS, |guard, server| one(*guard, server, values))?;
-        Ok(Shown::new(&SCENE, &runs, table(runs.done())))
+        Ok(Shown::new(&runs, table(runs.done())))
     },
 };
 

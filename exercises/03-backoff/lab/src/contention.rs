@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+use lab_kit::chart::{Chart, Panel};
+use lab_kit::{Knob, Needs, Runs, Scene, Shown, Table, Values, rounded};
+
 use crate::occ::{self, Outcome};
-use crate::strategy::{Delays, Strategy, Whose, client_rng};
+use crate::strategy::{self, Delays, REFERENCE, Strategy, Subject};
 
 pub const STRATEGIES: [Strategy; 6] = [
     Strategy::NoBackoff,
@@ -16,8 +19,57 @@ pub const STRATEGIES: [Strategy; 6] = [
 ];
 pub const CLIENTS: [u64; 3] = [10, 100, 190];
 const RUNS: u64 = 30;
-const BASE: Duration = Duration::from_millis(5);
+const BASE: Knob =
+    Knob::number("row-base", "How long should the first wait for the row be?", 1..=1_000, 5, "ms");
 const CAP: Duration = Duration::from_secs(2);
+
+pub static SCENE: Scene = Scene {
+    name: "contention",
+    about: "Clients that contend for one row under optimistic locking",
+    knobs: &[BASE],
+    figures: &["backoff-contention"],
+    needs: Some(Needs { step: 2, text: "The table needs delays with jitter (step 2)." }),
+    parameters,
+    run: |values| {
+        let runs = runs(values)?;
+        Ok(Shown::new(&runs, table(&runs)).chart(chart(&runs, values)))
+    },
+};
+
+/// For each number of clients.
+pub type Row = [Mean; CLIENTS.len()];
+
+pub fn runs(values: &Values) -> anyhow::Result<Runs<Row>> {
+    strategy::runs(values, &STRATEGIES, |subject, strategy| {
+        CLIENTS.map(|clients| run(subject, strategy, clients, values))
+    })
+}
+
+pub fn table(runs: &Runs<Row>) -> Table {
+    let heads = CLIENTS
+        .iter()
+        .flat_map(|clients| [format!("{clients}: finished, ms"), "writes sent".to_owned()]);
+    let mut table = Table::new(["clients".to_owned()].into_iter().chain(heads));
+    for (name, row) in runs.done() {
+        let cells = row.iter().flat_map(|mean| [rounded(mean.millis), rounded(mean.writes)]);
+        table.row([name.to_owned()].into_iter().chain(cells));
+    }
+    table
+}
+
+fn chart(runs: &Runs<Row>, values: &Values) -> Chart {
+    let panel = |title: &str, value: fn(&Mean) -> f64| {
+        Panel::new(title).log().lines(runs.done(), |row| {
+            CLIENTS.iter().zip(row).map(|(clients, mean)| (*clients as f64, value(mean))).collect()
+        })
+    };
+    let most = Duration::from_secs(CLIENTS[CLIENTS.len() - 1]);
+    Chart::new("backoff-contention", "Clients that contend for one row", most)
+        .command(&values.command())
+        .across("clients")
+        .panel(panel("finished, ms", |mean| mean.millis))
+        .panel(panel("writes sent", |mean| mean.writes))
+}
 
 /// The means of 30 runs.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +78,9 @@ pub struct Mean {
     pub writes: f64,
 }
 
-pub fn run(whose: Whose, strategy: Strategy, clients: u64, seed: u64) -> Mean {
+pub fn run(subject: Subject, strategy: Strategy, clients: u64, values: &Values) -> Mean {
     let runs: Vec<Outcome> =
-        (0..RUNS).map(|run| once(whose, strategy, clients, seed, run)).collect();
+        (0..RUNS).map(|run| once(subject, strategy, clients, values, run)).collect();
     let mean = |value: fn(&Outcome) -> f64| runs.iter().map(value).sum::<f64>() / RUNS as f64;
     Mean {
         millis: mean(|run| run.finished.as_secs_f64() * 1_000.0),
@@ -36,31 +88,37 @@ pub fn run(whose: Whose, strategy: Strategy, clients: u64, seed: u64) -> Mean {
     }
 }
 
-fn once(whose: Whose, strategy: Strategy, clients: u64, seed: u64, run: u64) -> Outcome {
+fn once(subject: Subject, strategy: Strategy, clients: u64, values: &Values, run: u64) -> Outcome {
+    let base = Duration::from_millis(values.number(&BASE));
     // The article's first wait is base × 2, ours is the base. Decorrelated jitter has no exponent.
     let base = match strategy {
-        Strategy::Decorrelated | Strategy::DecorrelatedCut => BASE,
-        _ => 2 * BASE,
+        Strategy::Decorrelated | Strategy::DecorrelatedCut => base,
+        _ => 2 * base,
     };
     // A thousand streams a run: one for the network, then one a client.
-    let stream = |index| client_rng(Whose::Reference, seed, 1_000 * run + index);
+    let stream = |index| (REFERENCE.client_rng)(values.seed(), 1_000 * run + index);
     let mut delays: Vec<Delays> =
-        (1..=clients).map(|client| strategy.delays(whose, base, CAP, stream(client))).collect();
+        (1..=clients).map(|client| strategy.delays(subject, base, CAP, stream(client))).collect();
     occ::run(&mut delays, stream(0))
 }
 
-pub fn parameters(seed: u64) -> String {
+pub fn parameters(values: &Values) -> String {
     format!(
-        "Each client commits one write under optimistic locking; a message takes |N(10, 2)| ms. Base {} ms, cap \
-         {} ms, means of {RUNS} runs. Seed {seed}.",
-        BASE.as_millis(),
-        CAP.as_millis()
+        "Each client commits one write under optimistic locking; a message takes |N(10, 2)| ms. Base {}, cap \
+         {} ms, means of {RUNS} runs. Seed {}.",
+        values.show(&BASE),
+        CAP.as_millis(),
+        values.seed(),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn reference(strategy: Strategy, clients: u64) -> Mean {
+        run(REFERENCE, strategy, clients, &crate::LAB.defaults())
+    }
 
     /// Writes sent at 100 clients, by a port of the article's own simulator (30 runs).
     const WRITES_AT_100: [(Strategy, f64); 5] = [
@@ -73,8 +131,8 @@ mod tests {
 
     /// The five of the article, the least first.
     fn in_order(clients: u64, value: fn(&Mean) -> f64) -> Vec<Strategy> {
-        let mut means = WRITES_AT_100
-            .map(|(strategy, _)| (strategy, value(&run(Whose::Reference, strategy, clients, 7))));
+        let mut means =
+            WRITES_AT_100.map(|(strategy, _)| (strategy, value(&reference(strategy, clients))));
         means.sort_by(|a, b| a.1.total_cmp(&b.1));
         means.map(|(strategy, _)| strategy).into()
     }
@@ -82,7 +140,7 @@ mod tests {
     #[test]
     fn at_100_clients_the_writes_are_within_15_percent_of_the_articles_simulator() {
         for (strategy, published) in WRITES_AT_100 {
-            let ours = run(Whose::Reference, strategy, 100, 7).writes;
+            let ours = reference(strategy, 100).writes;
             let ratio = ours / published;
             assert!((0.85..=1.15).contains(&ratio), "{strategy:?}: {ours} writes, not {published}");
         }
@@ -109,7 +167,7 @@ mod tests {
     #[test]
     fn decorrelated_jitter_whose_range_ends_at_the_cap_is_sooner_done_with_no_more_writes() {
         let [cut, bounded] = [Strategy::DecorrelatedCut, Strategy::Decorrelated]
-            .map(|strategy| run(Whose::Reference, strategy, 190, 7));
+            .map(|strategy| reference(strategy, 190));
 
         assert!(bounded.millis < 0.95 * cut.millis, "{} ms, {} ms", bounded.millis, cut.millis);
         assert!(bounded.writes < 1.05 * cut.writes, "{}, {}", bounded.writes, cut.writes);
@@ -127,7 +185,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_numbers() {
         let run = || {
-            let mean = run(Whose::Reference, Strategy::Full, 10, 3);
+            let mean = reference(Strategy::Full, 10);
             (mean.millis.to_bits(), mean.writes.to_bits())
         };
         assert_eq!(run(), run());

@@ -4,48 +4,33 @@
 mod contention;
 mod figures;
 mod herd;
-mod live;
 mod occ;
-mod report;
 mod strategy;
-mod table;
 
-use clap::Parser;
-use storm::lab::Options;
-
-use report::Report;
-use strategy::Whose;
-
-/// Contending clients and a herd, with each kind of jitter, under one seed
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    options: Options,
-    /// Real HTTP payments to the flaky server on loopback: who pays twice?
-    #[arg(long, conflicts_with = "figures")]
-    live: bool,
+/// One text for two crates: `jittered.rs` is compiled for yours, and for the reference.
+#[cfg(feature = "yours")]
+#[path = "."]
+mod yours {
+    use backoff as subject;
+    pub mod jittered;
+}
+#[path = "."]
+mod reference {
+    use backoff_solution as subject;
+    pub mod jittered;
 }
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { options: Options { seed, figures }, live } = Arguments::parse();
-    if let Some(directory) = figures {
-        return figures::write(&directory, seed);
-    }
-    if live {
-        println!("{}\n", live::parameters(seed));
-        print!("{}", live::run(seed)?);
-        return Ok(());
-    }
-    let both = [Whose::Reference, Whose::Yours];
-    show(&contention::parameters(seed), &report::contention(&both, seed));
-    println!();
-    show(&herd::parameters(seed), &report::herd(&both, seed));
-    Ok(())
-}
+use std::process::ExitCode;
 
-fn show(parameters: &str, Report { text, missing }: &Report) {
-    println!("{parameters}\n\n{text}");
-    if let Some(line) = missing {
-        println!("{line}");
-    }
+use lab_kit::Lab;
+
+static LAB: Lab = Lab {
+    name: "backoff",
+    about: "Contending clients and a herd, with each kind of jitter, under one seed",
+    scenes: &[&contention::SCENE, &herd::SCENE],
+    figures: Some(figures::write),
+};
+
+fn main() -> ExitCode {
+    lab_kit::main(&LAB)
 }

@@ -3,17 +3,43 @@
 use std::iter;
 use std::time::Duration;
 
+use lab_kit::{Runs, Values, Whose};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
+
+use crate::reference;
+#[cfg(feature = "yours")]
+use crate::yours;
 
 /// Delays without end.
 pub type Delays = Box<dyn Iterator<Item = Duration>>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    Yours,
-    Reference,
+/// Whose backoff.
+#[derive(Clone, Copy)]
+pub struct Subject {
+    whose: Whose,
+    jittered: fn(Strategy, Duration, Duration, Xoshiro256PlusPlus) -> Option<Delays>,
+    /// The generator of one client.
+    pub client_rng: fn(u64, u64) -> Xoshiro256PlusPlus,
 }
+
+pub const REFERENCE: Subject = Subject {
+    whose: Whose::Reference,
+    jittered: reference::jittered::delays,
+    client_rng: reference::jittered::client_rng,
+};
+#[cfg(feature = "yours")]
+const YOURS: Subject = Subject {
+    whose: Whose::Yours,
+    jittered: yours::jittered::delays,
+    client_rng: yours::jittered::client_rng,
+};
+
+const SUBJECTS: &[Subject] = &[
+    REFERENCE,
+    #[cfg(feature = "yours")]
+    YOURS,
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
@@ -41,45 +67,46 @@ impl Strategy {
         }
     }
 
-    /// Neither yours nor the reference's: the lab's own.
-    pub fn is_given(self) -> bool {
+    /// The lab's own: neither yours nor the reference's.
+    fn is_given(self) -> bool {
         matches!(self, Strategy::NoBackoff | Strategy::DecorrelatedCut)
     }
 
     /// The delays of one client.
     pub fn delays(
         self,
-        whose: Whose,
+        subject: Subject,
         base: Duration,
         cap: Duration,
         rng: Xoshiro256PlusPlus,
     ) -> Delays {
         match self {
-            Strategy::NoBackoff => return Box::new(iter::repeat(Duration::ZERO)),
-            Strategy::DecorrelatedCut => return Box::new(cut(base, cap, rng)),
-            _ => {}
-        }
-        // Two crates with the same names.
-        macro_rules! of {
-            ($library:ident) => {{
-                use $library::{Backoff, Config, Jitter};
-                let jitter = match self {
-                    Strategy::NoBackoff | Strategy::DecorrelatedCut => unreachable!("given"),
-                    Strategy::Exponential => Jitter::None,
-                    Strategy::Additive => Jitter::Additive(base),
-                    Strategy::Equal => Jitter::Equal,
-                    Strategy::Full => Jitter::Full,
-                    Strategy::Decorrelated => Jitter::Decorrelated,
-                };
-                let backoff = Backoff::new(Config { base, factor: 2, cap, jitter });
-                Box::new(backoff.expect("the lab's constants make sense").delays(rng))
-            }};
-        }
-        match whose {
-            Whose::Yours => of!(backoff),
-            Whose::Reference => of!(backoff_solution),
+            Strategy::NoBackoff => Box::new(iter::repeat(Duration::ZERO)),
+            Strategy::DecorrelatedCut => Box::new(cut(base, cap, rng)),
+            _ => (subject.jittered)(self, base, cap, rng).expect("a strategy with jitter"),
         }
     }
+}
+
+/// Runs each strategy: with the reference under its name, and with yours beside it.
+pub fn runs<T>(
+    values: &Values,
+    strategies: &[Strategy],
+    run: impl Fn(Subject, Strategy) -> T,
+) -> anyhow::Result<Runs<T>> {
+    let mut runs = Runs::new(values);
+    for &strategy in strategies {
+        for &subject in SUBJECTS {
+            let (whose, name) = match (subject.whose, strategy.is_given()) {
+                (Whose::Yours, true) => continue,
+                (Whose::Yours, false) => (Whose::Yours, format!("{}, yours", strategy.name())),
+                (_, true) => (Whose::Naive, strategy.name().to_owned()),
+                (whose, false) => (whose, strategy.name().to_owned()),
+            };
+            runs.run(whose, &name, || anyhow::Ok(run(subject, strategy)))?;
+        }
+    }
+    Ok(runs)
 }
 
 fn cut(
@@ -89,12 +116,4 @@ fn cut(
 ) -> impl Iterator<Item = Duration> {
     let mut draw = move |before: Duration| rng.random_range(base..=before * 3).min(cap);
     iter::successors(Some(base), move |before| Some(draw(*before))).skip(1)
-}
-
-/// The generator of one client.
-pub fn client_rng(whose: Whose, seed: u64, client: u64) -> Xoshiro256PlusPlus {
-    match whose {
-        Whose::Yours => backoff::client_rng(seed, client),
-        Whose::Reference => backoff_solution::client_rng(seed, client),
-    }
 }

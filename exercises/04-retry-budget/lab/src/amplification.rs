@@ -1,79 +1,104 @@
 //! Services in a row, each of which makes up to three tries, and a dependency at the end that is down.
 
-use std::fmt::Write as _;
-use std::pin::Pin;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storm::{
-    Dependency, Failure, Load, Model, Outage, OutageKind, ServiceTime, StormError, thousands,
-};
+use lab_kit::chart::{Chart, Panel};
+use lab_kit::{Runs, Scene, Shown, Table, Values, thousands};
+use storm::{Dependency, Load, Model, Outage, OutageKind, ServiceTime, StormError};
 
-use crate::policy::{Guard, Policy};
+use crate::NEEDS;
+#[cfg(feature = "yours")]
+use crate::policy::YOUR_REQUESTS;
+use crate::policy::{Guard, NO_RETRIES, Policy, REQUESTS, Try, UNBOUNDED};
 
-pub const DEPTHS: std::ops::RangeInclusive<usize> = 1..=5;
+const POLICIES: &[Policy] = &[
+    NO_RETRIES,
+    #[cfg(feature = "yours")]
+    YOUR_REQUESTS,
+    REQUESTS,
+    UNBOUNDED,
+];
+const DEPTHS: RangeInclusive<usize> = 1..=5;
 const REQUESTS_PER_SECOND: f64 = 100.0;
 const LENGTH: Duration = Duration::from_secs(20);
 /// Three tries are one and two retries.
 const MAX_RETRIES: u32 = 2;
 
+pub static SCENE: Scene = Scene {
+    name: "amplification",
+    about: "How retries multiply with the depth of a system",
+    knobs: &[],
+    figures: &["amplification"],
+    needs: Some(NEEDS),
+    parameters,
+    run: |values| {
+        let runs = runs(values)?;
+        Ok(Shown::new(&runs, table(&runs)).chart(chart(&runs, values)))
+    },
+};
+
+/// Calls that reach the dependency for each request of a user, by depth.
+pub type ByDepth = Vec<(usize, f64)>;
+
+pub fn runs(values: &Values) -> anyhow::Result<Runs<ByDepth>> {
+    let mut runs = Runs::new(values);
+    for policy in POLICIES {
+        let by_depth = || DEPTHS.map(|depth| Ok((depth, one(policy, depth, values.seed())?)));
+        runs.run(policy.whose, policy.name, || by_depth().collect::<Result<_, StormError>>())?;
+    }
+    Ok(runs)
+}
+
 /// Calls that reach the dependency for each request of a user, behind so many layers.
-pub fn run(policy: Policy, depth: usize, seed: u64) -> Result<f64, StormError> {
+fn one(policy: &Policy, depth: usize, seed: u64) -> Result<f64, StormError> {
     let load =
         Load { rate_per_second: REQUESTS_PER_SECOND, length: LENGTH, seed, ..Load::default() };
     let down = Outage { from: Duration::ZERO, to: 2 * LENGTH, kind: OutageKind::Refuse };
     let model = Model::new(1, ServiceTime::Constant(Duration::from_millis(1)))
         .and_then(|model| model.with_outage(down))
         .expect("the constants above make sense");
-    let report = storm::run(policy.name(), &load, |scene| {
+    let report = storm::run(policy.name, &load, |scene| {
         let dependency = scene.dependency("database", &model);
-        let layers: Arc<[Guard]> = (0..depth).map(|_| policy.guard()).collect();
-        move |_request| {
-            let (layers, dependency) = (Arc::clone(&layers), dependency.clone());
-            async move { call(&layers, &dependency).await }
-        }
+        let layers: Vec<Guard> = (0..depth).map(|_| (policy.guard)()).collect();
+        move |_request| call(&layers, &dependency)
     })?;
     let calls = report.dependency("database").map_or(0, storm::DependencyReport::calls);
     Ok(calls as f64 / report.counts().offered as f64)
 }
 
 /// What the first of these layers makes of one call.
-fn call<'a>(
-    layers: &'a [Guard],
-    dependency: &'a Dependency,
-) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>> {
-    Box::pin(async move {
-        match layers {
-            [] => Ok(dependency.call().await?),
-            [first, below @ ..] => first.call(MAX_RETRIES, || call(below, dependency)).await,
+fn call(layers: &[Guard], dependency: &Dependency) -> Try {
+    let dependency = dependency.clone();
+    match layers {
+        [] => Box::pin(async move { Ok(dependency.call().await?) }),
+        [first, below @ ..] => {
+            let below = below.to_vec();
+            first(MAX_RETRIES, Arc::new(move || call(&below, &dependency)))
         }
-    })
+    }
 }
 
-/// A row for each depth, a column for each policy, as text for a terminal.
-pub fn table(policies: &[Policy], seed: u64) -> String {
-    let mut text = format!("{:<8}", "layers");
-    for policy in policies {
-        let _ = write!(text, "{:>20}", policy.name());
+/// A row for each depth, a column for each policy.
+pub fn table(runs: &Runs<ByDepth>) -> Table {
+    let names = runs.done().map(|(name, _)| name);
+    let mut table = Table::new(["layers"].into_iter().chain(names)).align("r");
+    for (index, depth) in DEPTHS.enumerate() {
+        let cells = runs.done().map(|(_, by_depth)| number(by_depth[index].1));
+        table.row([depth.to_string()].into_iter().chain(cells));
     }
-    text.push('\n');
-    let mut missing = String::new();
-    for depth in DEPTHS {
-        let _ = write!(text, "{depth:<8}");
-        for policy in policies {
-            let cell = match run(*policy, depth, seed) {
-                Ok(calls) => number(calls),
-                Err(StormError::ClientPanicked { name, message }) => {
-                    missing = format!("\n{name}: not there yet: {message}\n");
-                    "-".to_owned()
-                }
-                Err(error) => error.to_string(),
-            };
-            let _ = write!(text, "{cell:>20}");
-        }
-        text.push('\n');
-    }
-    text + &missing
+    table
+}
+
+fn chart(runs: &Runs<ByDepth>, values: &Values) -> Chart {
+    let calls = Panel::new("calls for each request").log();
+    let points =
+        |calls: &ByDepth| calls.iter().map(|(depth, calls)| (*depth as f64, *calls)).collect();
+    Chart::new("amplification", "Calls for one request, by depth", Duration::from_secs(6))
+        .command(&values.command())
+        .across("layers above the dependency")
+        .panel(calls.lines(runs.done(), points))
 }
 
 pub fn number(calls: f64) -> String {
@@ -81,7 +106,7 @@ pub fn number(calls: f64) -> String {
     if calls.fract() == 0.0 { thousands(calls as u64) } else { format!("{calls:.2}") }
 }
 
-pub fn parameters() -> String {
+pub fn parameters(_: &Values) -> String {
     format!(
         "Calls that reach a dependency for each request of a user, behind 1 to 5 layers that make up to \
          {} tries each. {REQUESTS_PER_SECOND} requests/s for {} s of virtual time; every call fails. \

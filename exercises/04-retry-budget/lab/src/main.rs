@@ -6,51 +6,32 @@ mod figures;
 mod policy;
 mod recovery;
 
-use clap::Parser;
-use storm::lab::Options;
-use storm::{Report, StormError};
-
-use policy::Policy;
-
-/// Retries by depth, and recovery after an outage, with and without a budget
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    options: Options,
-    /// Requests a second in the storm of the outage; the dependency serves 300
-    #[arg(long, default_value_t = 280, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=300))]
-    rate: u16,
+/// One text for two crates: `budget.rs` is compiled for yours, and for the reference.
+#[cfg(feature = "yours")]
+#[path = "."]
+mod yours {
+    use retry_budget as subject;
+    pub mod budget;
+}
+#[path = "."]
+mod reference {
+    use retry_budget_solution as subject;
+    pub mod budget;
 }
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { options: Options { seed, figures }, rate } = Arguments::parse();
-    if let Some(directory) = figures {
-        return figures::write(&directory, f64::from(rate), seed);
-    }
-    println!("{}\n", amplification::parameters());
-    print!("{}", amplification::table(&Policy::WITH_YOURS, seed));
+use std::process::ExitCode;
 
-    println!("\n{}\n", recovery::parameters(f64::from(rate), seed));
-    let runs = recovery::POLICIES
-        .into_iter()
-        .chain([Policy::YourSuccesses])
-        .map(|policy| recovery::run(policy, f64::from(rate), seed));
-    let (reports, missing) = ended(runs);
-    print!("{}{missing}", recovery::table(&reports));
-    Ok(())
-}
+use lab_kit::{Lab, Needs};
 
-/// The runs that came to their end, and a word on those that did not.
-fn ended(runs: impl Iterator<Item = Result<Report, StormError>>) -> (Vec<Report>, String) {
-    let (mut reports, mut missing) = (Vec::new(), Vec::new());
-    for run in runs {
-        match run {
-            Ok(report) => reports.push(report),
-            Err(StormError::ClientPanicked { name, message }) => {
-                missing.push(format!("\n{name}: not there yet: {message}\n"));
-            }
-            Err(error) => missing.push(format!("\n{error}\n")),
-        }
-    }
-    (reports, missing.concat())
+static LAB: Lab = Lab {
+    name: "retry-budget",
+    about: "Retries by depth, and recovery after an outage, with and without a budget",
+    scenes: &[&amplification::SCENE, &recovery::SCENE],
+    figures: Some(figures::write),
+};
+
+const NEEDS: Needs = Needs { step: 5, text: "The storms need `call` (step 5)." };
+
+fn main() -> ExitCode {
+    lab_kit::main(&LAB)
 }

@@ -1,93 +1,63 @@
 //! Who decides about a retry: nobody, or a budget.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use lab_kit::Whose;
+use storm::Failure;
+
+use crate::reference;
+#[cfg(feature = "yours")]
+use crate::yours;
+
+/// One try of a call.
+pub type Try = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
+/// Makes as many tries as it likes: one, and up to so many retries.
+pub type Guard = Arc<dyn Fn(u32, Arc<dyn Fn() -> Try + Send + Sync>) -> Try + Send + Sync>;
+
 /// What limits the retries of a caller.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// No retries.
-    None,
-    /// Retries without a limit but their number.
-    Unbounded,
-    /// The reference, fed by requests.
-    Requests,
-    /// The reference, fed by successes.
-    Successes,
-    /// Your budget, fed by requests.
-    YourRequests,
-    /// Your budget, fed by successes.
-    YourSuccesses,
+#[derive(Clone, Copy)]
+pub struct Policy {
+    pub whose: Whose,
+    pub name: &'static str,
+    /// All calls of one caller go through one guard.
+    pub guard: fn() -> Guard,
 }
 
-impl Policy {
-    pub const WITH_YOURS: [Self; 4] =
-        [Self::None, Self::Unbounded, Self::YourRequests, Self::Requests];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "no retries",
-            Self::Unbounded => "unbounded",
-            Self::Requests => "10 % of requests",
-            Self::Successes => "10 % of successes",
-            Self::YourRequests => "yours, of requests",
-            Self::YourSuccesses => "yours, of successes",
-        }
-    }
-
-    /// A budget of 10 % without a floor, if there is one.
-    pub fn guard(self) -> Guard {
-        use {retry_budget as yours, retry_budget_solution as reference};
-        let your = |feed| {
-            let config = yours::Config { min_retries_per_second: 0, feed, ..Default::default() };
-            Guard::Yours(Arc::new(yours::RetryBudget::new(config).expect("valid")))
-        };
-        let our = |feed| {
-            let config =
-                reference::Config { min_retries_per_second: 0, feed, ..Default::default() };
-            Guard::Reference(Arc::new(reference::RetryBudget::new(config).expect("valid")))
-        };
-        match self {
-            Self::None => Guard::NoRetries,
-            Self::Unbounded => Guard::Unbounded,
-            Self::Requests => our(reference::Feed::Requests),
-            Self::Successes => our(reference::Feed::Successes),
-            Self::YourRequests => your(yours::Feed::Requests),
-            Self::YourSuccesses => your(yours::Feed::Successes),
-        }
-    }
-}
-
-#[derive(Clone)]
-pub enum Guard {
-    NoRetries,
-    Unbounded,
-    Yours(Arc<retry_budget::RetryBudget>),
-    Reference(Arc<retry_budget_solution::RetryBudget>),
-}
-
-impl Guard {
-    pub async fn call<T, E, F>(
-        &self,
-        max_retries: u32,
-        mut operation: impl FnMut() -> F,
-    ) -> Result<T, E>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        match self {
-            Self::NoRetries => operation().await,
-            Self::Unbounded => {
-                let mut result = operation().await;
+pub const NO_RETRIES: Policy =
+    Policy { whose: Whose::Naive, name: "no retries", guard: || Arc::new(|_, one_try| one_try()) };
+pub const UNBOUNDED: Policy = Policy {
+    whose: Whose::Naive,
+    name: "unbounded",
+    guard: || {
+        Arc::new(|max_retries, one_try| {
+            Box::pin(async move {
+                let mut result = one_try().await;
                 for _ in 0..max_retries {
                     if result.is_ok() {
                         break;
                     }
-                    result = operation().await;
+                    result = one_try().await;
                 }
                 result
-            }
-            Self::Yours(budget) => budget.call(max_retries, operation).await,
-            Self::Reference(budget) => budget.call(max_retries, operation).await,
-        }
-    }
-}
+            })
+        })
+    },
+};
+#[cfg(feature = "yours")]
+pub const YOUR_REQUESTS: Policy =
+    Policy { whose: Whose::Yours, name: "yours, of requests", guard: yours::budget::of_requests };
+pub const REQUESTS: Policy = Policy {
+    whose: Whose::Reference,
+    name: "10 % of requests",
+    guard: reference::budget::of_requests,
+};
+pub const SUCCESSES: Policy = Policy {
+    whose: Whose::Reference,
+    name: "10 % of successes",
+    guard: reference::budget::of_successes,
+};
+#[cfg(feature = "yours")]
+pub const YOUR_SUCCESSES: Policy =
+    Policy { whose: Whose::Yours, name: "yours, of successes", guard: yours::budget::of_successes };

@@ -1,25 +1,50 @@
 //! How large? The same load on bulkheads of all sizes, with the reference.
 
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bulkhead_solution::{Bulkhead, Config, Workload, size_for};
+use lab_kit::chart::{Chart, Panel};
+use lab_kit::{Runs, Scene, Shown, Table, Values, Whose};
 use storm::{Failure, Load, Model, Report, ServiceTime, StormError};
 use tokio::time::Instant;
 
 const LENGTH: Duration = Duration::from_secs(300);
 const SERVICE: Duration = Duration::from_millis(50);
-pub const REQUESTS_PER_SECOND: f64 = 280.0;
+const REQUESTS_PER_SECOND: f64 = 280.0;
 /// Calls that run at a time, on average, if none is turned away.
-pub const RUNNING: f64 = 14.0;
-pub const SIZES: std::ops::RangeInclusive<u32> = 1..=30;
+const RUNNING: f64 = 14.0;
+/// The sizes of the figure: from 1 place to so many.
+pub const MOST: u32 = 30;
 /// How many may wait, in the three lines of the figure.
-pub const QUEUES: [(usize, &str); 3] =
+const QUEUES: [(usize, &str); 3] =
     [(0, "nobody may wait"), (5, "5 may wait"), (500, "500 may wait")];
 const UTILISATION: f64 = 0.8;
 
+/// The sizes of the table for a terminal.
+const SHOWN: [u32; 10] = [10, 12, 13, 14, 15, 16, 18, 20, 24, 28];
+
+pub static SCENE: Scene = Scene {
+    name: "knee",
+    about: "What one more place is worth, with the reference",
+    knobs: &[],
+    figures: &["bulkhead-knee", "bulkhead-sizes"],
+    needs: None,
+    parameters,
+    run: |values| {
+        let lines = lines(&SHOWN, values.seed())?;
+        let mut runs = Runs::new(values);
+        runs.run(Whose::Reference, "sizes", || sizes(values.seed()))?;
+        let shown = Shown::new(&runs, table(&lines)).chart(chart(&lines, values));
+        Ok(runs.done().fold(shown, |shown, (_, sizes)| shown.table(sizes.clone())))
+    },
+};
+
+/// One line of the figure: how many may wait, and what each number of places did.
+pub type Line = (&'static str, Vec<(u32, Measured)>);
+
 /// What a bulkhead of one size did.
+#[derive(Clone, Copy, Debug)]
 pub struct Measured {
     /// Of all requests.
     pub rejected_percent: f64,
@@ -29,7 +54,7 @@ pub struct Measured {
     pub active: f64,
 }
 
-pub fn run(
+fn run(
     rate_per_second: f64,
     places: usize,
     max_waiting: usize,
@@ -83,7 +108,7 @@ fn average_active(report: &Report) -> f64 {
 }
 
 /// The share that is turned away, in percent, when nobody may wait: the formula of Agner Krarup Erlang, 1917.
-pub fn erlang_b(running: f64, places: usize) -> f64 {
+fn erlang_b(running: f64, places: usize) -> f64 {
     let blocked = (1..=places).fold(1.0, |blocked, places| {
         let offered = running * blocked;
         offered / (places as f64 + offered)
@@ -91,12 +116,29 @@ pub fn erlang_b(running: f64, places: usize) -> f64 {
     100.0 * blocked
 }
 
+/// The three lines, for these numbers of places.
+pub fn lines(sizes: &[u32], seed: u64) -> Result<Vec<Line>, StormError> {
+    let line = |(max_waiting, name): (usize, &'static str)| {
+        let measured = sizes.iter().map(|&places| {
+            Ok((places, run(REQUESTS_PER_SECOND, places as usize, max_waiting, seed)?))
+        });
+        Ok((name, measured.collect::<Result<_, StormError>>()?))
+    };
+    QUEUES.into_iter().map(line).collect()
+}
+
 /// Three loads, sized alike: at 80 %, and by the square root.
-pub fn sizes(seed: u64) -> Result<String, StormError> {
-    let mut table = String::from(
-        "| requests/s | run at a time, *L* | places at 80 % | turned away, measured | by Erlang's formula | \
-         *L* + 2√*L* places | turned away, by the formula |\n|---:|---:|---:|---:|---:|---:|---:|\n",
-    );
+pub fn sizes(seed: u64) -> Result<Table, StormError> {
+    let mut table = Table::new([
+        "requests/s",
+        "run at a time, *L*",
+        "places at 80 %",
+        "turned away, measured",
+        "by Erlang's formula",
+        "*L* + 2√*L* places",
+        "turned away, by the formula",
+    ])
+    .align("r");
     for rate in [40.0, REQUESTS_PER_SECOND, 2_800.0] {
         let running = rate * SERVICE.as_secs_f64();
         let workload =
@@ -111,43 +153,59 @@ pub fn sizes(seed: u64) -> Result<String, StormError> {
         )]
         let by_root = (running + 2.0 * running.sqrt()).ceil() as usize;
         let then = erlang_b(running, by_root);
-        let _ = writeln!(
-            table,
-            "| {rate:.0} | {running:.0} | {places} | {measured:.2} % | {formula:.2} % | {by_root} | {then:.2} % |"
-        );
+        table.row([
+            format!("{rate:.0}"),
+            format!("{running:.0}"),
+            places.to_string(),
+            format!("{measured:.2} %"),
+            format!("{formula:.2} %"),
+            by_root.to_string(),
+            format!("{then:.2} %"),
+        ]);
     }
     Ok(table)
 }
 
-/// As text for a terminal.
-pub fn table(seed: u64) -> Result<String, StormError> {
-    let mut text = format!("{:<8}", "places");
-    for (_, name) in QUEUES {
-        let _ = write!(text, "{:>28}", format!("{name}: out, wait p99"));
-    }
-    text += "  then in use, mean";
-    text.push('\n');
-    for places in [10, 12, 13, 14, 15, 16, 18, 20, 24, 28] {
-        let mut row = String::new();
-        let mut active = 0.0;
-        for (max_waiting, _) in QUEUES {
-            let measured = run(REQUESTS_PER_SECOND, places, max_waiting, seed)?;
-            let cell = format!("{:.1} %, {:.0} ms", measured.rejected_percent, measured.wait_p99);
-            let _ = write!(row, "{cell:>28}");
-            active = measured.active;
-        }
+fn table(lines: &[Line]) -> Table {
+    let heads = lines.iter().map(|(name, _)| format!("{name}: out, wait p99"));
+    let all = [vec!["places".to_owned()], heads.collect(), vec!["then in use, mean".to_owned()]];
+    let mut table = Table::new(all.concat());
+    for (index, places) in SHOWN.iter().enumerate() {
+        let measured = |(_, line): &Line| line[index].1;
+        let cells = lines.iter().map(measured).map(|measured| {
+            format!("{:.1} %, {:.0} ms", measured.rejected_percent, measured.wait_p99)
+        });
         // Of the last queue, the longest.
-        let _ = writeln!(text, "{places:<8}{row}{active:>19.1}");
+        let active = lines.last().map(measured).map(|measured| format!("{:.1}", measured.active));
+        table.row([places.to_string()].into_iter().chain(cells).chain(active));
     }
-    Ok(text)
+    table
 }
 
-pub fn parameters(seed: u64) -> String {
+pub fn chart(lines: &[Line], values: &Values) -> Chart {
+    let panel = |panel: Panel, value: fn(&Measured) -> f64| {
+        let runs = lines.iter().map(|(name, line)| (*name, line));
+        panel.lines(runs, |line| {
+            line.iter().map(|(places, measured)| (f64::from(*places), value(measured))).collect()
+        })
+    };
+    let places = Duration::from_secs;
+    Chart::new("bulkhead-knee", "The knee: what one more place is worth", places(30))
+        .command(&values.command())
+        .across("places")
+        .mark(places(14), "Little's law: 14")
+        .mark(places(18), "at 80 %: 18")
+        .panel(panel(Panel::new("requests turned away, %"), |it| it.rejected_percent))
+        .panel(panel(Panel::new("wait for a place, 99th percentile, ms").log(), |it| it.wait_p99))
+}
+
+pub fn parameters(values: &Values) -> String {
     format!(
         "{REQUESTS_PER_SECOND} requests/s for {} s of virtual time, {} ms each on average (exponential): \
-         {RUNNING} run at a time. Who may wait, may wait for 10 s. Seed {seed}.",
+         {RUNNING} run at a time. Who may wait, may wait for 10 s. Seed {}.",
         LENGTH.as_secs(),
         SERVICE.as_millis(),
+        values.seed(),
     )
 }
 

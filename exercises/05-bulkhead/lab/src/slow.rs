@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use storm::{Load, Model, Outage, OutageKind, Report, ServiceTime, StormError, Table};
+use lab_kit::chart::{Chart, Panel};
+use lab_kit::{Comparison, Knob, Runs, Scene, Shown, Table, Values};
+use storm::{Load, Model, Outage, OutageKind, Report, ServiceTime, StormError};
 
-use crate::pools::{Places, Pools, Target, Whose};
+use crate::{MAX_WAIT, MakePools, NEEDS, ON_WAITS, POOLS, Target};
 
-pub const LENGTH: Duration = Duration::from_secs(120);
+const LENGTH: Duration = Duration::from_secs(120);
 pub const SLOW: Range<Duration> = Duration::from_secs(30)..Duration::from_secs(90);
 const REQUESTS_PER_SECOND: f64 = 400.0;
 /// An answer that comes later is of no use to the user.
@@ -17,16 +19,48 @@ const GOOD_WITHIN: Duration = Duration::from_millis(500);
 const PAYMENT: Duration = Duration::from_millis(50);
 const STOCK: Duration = Duration::from_millis(20);
 const SLOWER_BY: f64 = 400.0;
-/// As in the document that this workbook grew from.
-pub const PLACES: Places = Places([10, 50]);
+const PAYMENT_PLACES: Knob = Knob::number(
+    "payments",
+    "How many calls to payments may run at a time? One pool has these and inventory's",
+    1..=200,
+    10,
+    "places",
+);
+const INVENTORY_PLACES: Knob = Knob::number(
+    "inventory",
+    "How many calls to inventory may run at a time?",
+    1..=200,
+    50,
+    "places",
+);
 
-/// One run.
-pub fn run(whose: Whose, seed: u64) -> Result<Report, StormError> {
+pub static SCENE: Scene = Scene {
+    name: "slow",
+    about: "Payments slow down, and inventory is well",
+    knobs: &[PAYMENT_PLACES, INVENTORY_PLACES],
+    figures: &["bulkhead-slow"],
+    needs: Some(NEEDS),
+    parameters,
+    run: |values| {
+        let runs = runs(values)?;
+        Ok(Shown::new(&runs, table(&runs)).chart(chart(&runs, values)).note(ON_WAITS))
+    },
+};
+
+pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
+    let mut runs = Runs::new(values);
+    for (whose, name, pools) in POOLS {
+        runs.run(*whose, name, || one(name, *pools, values))?;
+    }
+    Ok(runs)
+}
+
+fn one(name: &str, pools: MakePools, values: &Values) -> Result<Report, StormError> {
     let load = Load {
         rate_per_second: REQUESTS_PER_SECOND,
         length: LENGTH,
         good_within: GOOD_WITHIN,
-        seed,
+        seed: values.seed(),
         ..Load::default()
     };
     let slow = Outage { from: SLOW.start, to: SLOW.end, kind: OutageKind::Slow(SLOWER_BY) };
@@ -34,7 +68,7 @@ pub fn run(whose: Whose, seed: u64) -> Result<Report, StormError> {
     let model = |mean| Model::new(200, ServiceTime::Exponential { mean });
     let models = [model(PAYMENT).and_then(|model| model.with_outage(slow)), model(STOCK)]
         .map(|model| model.expect("the constants above make sense"));
-    storm::run(whose.name(), &load, |scene| {
+    storm::run(name, &load, |scene| {
         let dependencies =
             Target::ALL.map(|target| scene.dependency(target.name(), &models[target as usize]));
         let good = Target::ALL.map(|target| {
@@ -43,13 +77,14 @@ pub fn run(whose: Whose, seed: u64) -> Result<Report, StormError> {
             scene.gauge(target.name(), move || count.load(Relaxed) as f64);
             good
         });
-        let pools = Pools::new(whose, PLACES);
+        let pools = pools(places(values));
         move |request| {
             let target = Target::of(request.id);
-            let (pools, good) = (pools.clone(), Arc::clone(&good[target as usize]));
+            let good = Arc::clone(&good[target as usize]);
             let dependency = dependencies[target as usize].clone();
+            let answer = pools(target, Box::pin(async move { Ok(dependency.call().await?) }));
             async move {
-                pools.call(target, || dependency.call()).await?;
+                answer.await?;
                 good.fetch_add(u64::from(request.due.elapsed() <= GOOD_WITHIN), Relaxed);
                 Ok(())
             }
@@ -74,31 +109,62 @@ pub fn goodput(report: &Report, target: Target, window: Range<Duration>) -> f64 
     good / (seconds.end - seconds.start)
 }
 
-pub fn table<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Table<'a> {
+pub fn table(runs: &Runs<Report>) -> Table {
     let rate = |report: &Report, target, window| format!("{:.1}", goodput(report, target, window));
     let before = Duration::ZERO..SLOW.start;
-    Table::new(reports)
+    Comparison::new(runs.done())
         .row("inventory, good/s before", |report| rate(report, Target::Inventory, before.clone()))
         .row("inventory, good/s while payments are slow", |report| {
             rate(report, Target::Inventory, SLOW)
         })
         .row("payments, good/s before", |report| rate(report, Target::Payments, before.clone()))
         .row("payments, good/s while they are slow", |report| rate(report, Target::Payments, SLOW))
-        .row("well again after it, s", |report| match report.well_from(SLOW.end) {
-            Some(at) => (at - SLOW.end).as_secs().to_string(),
-            None => "never".to_owned(),
-        })
+        .well_after("well again after it, s", SLOW.end)
         .counts("turned away", |report| report.counts().shed)
         .waits()
+        .table()
 }
 
-pub fn parameters(seed: u64) -> String {
-    let Places([payments, inventory]) = PLACES;
+pub fn chart(runs: &Runs<Report>, values: &Values) -> Chart {
+    let panel = |title: &str, target| {
+        Panel::new(title).lines(runs.done(), |report| good_per_second(report, target))
+    };
+    let sentences = runs.done().map(|(name, report)| {
+        format!(
+            "with {name}, inventory has {:.1} good answers a second while payments are slow",
+            goodput(report, Target::Inventory, SLOW)
+        )
+    });
+    let description = format!(
+        "Two panels over {} s of virtual time: good answers a second of inventory, which is well all the \
+         time, and of payments, which are slow from {} s to {} s: {}. {}",
+        LENGTH.as_secs(),
+        SLOW.start.as_secs(),
+        SLOW.end.as_secs(),
+        sentences.collect::<Vec<_>>().join("; "),
+        parameters(values),
+    );
+    Chart::new("bulkhead-slow", "A slow dependency and a healthy one beside it", LENGTH)
+        .description(&description)
+        .command(&values.command())
+        .band(SLOW.start, SLOW.end, "payments take 20 s")
+        .panel(panel("inventory, good answers/s", Target::Inventory))
+        .panel(panel("payments, good answers/s", Target::Payments))
+}
+
+/// Places for payments and for inventory.
+fn places(values: &Values) -> [usize; 2] {
+    [PAYMENT_PLACES, INVENTORY_PLACES]
+        .map(|knob| usize::try_from(values.number(&knob)).unwrap_or(usize::MAX))
+}
+
+pub fn parameters(values: &Values) -> String {
+    let [payments, inventory] = places(values);
     format!(
         "{REQUESTS_PER_SECOND} requests/s for {} s of virtual time. Every fourth needs payments ({} ms on \
          average), the others inventory ({} ms); good is an answer within {} ms. From {} s to {} s payments take \
          {SLOWER_BY} times as long, {} s on average. One pool has {} places, or payments have {payments} and \
-         inventory {inventory}; half as many may wait, for {} s. Seed {seed}.",
+         inventory {inventory}; half as many may wait, for {} s. Seed {}.",
         LENGTH.as_secs(),
         PAYMENT.as_millis(),
         STOCK.as_millis(),
@@ -107,6 +173,7 @@ pub fn parameters(seed: u64) -> String {
         SLOW.end.as_secs(),
         PAYMENT.mul_f64(SLOWER_BY).as_secs(),
         payments + inventory,
-        super::MAX_WAIT.as_secs(),
+        MAX_WAIT.as_secs(),
+        values.seed(),
     )
 }

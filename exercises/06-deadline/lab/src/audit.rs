@@ -1,12 +1,26 @@
 //! The chain of 30, 25, 20, 15 and 10 seconds, by how often each link tries.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use deadline_solution::{Chain, Link};
+use lab_kit::{Runs, Scene, Shown, Table, Whose};
 
 const CHAIN: [(&str, u64); 5] =
     [("client", 30), ("gateway", 25), ("service A", 20), ("service B", 15), ("database", 10)];
+
+pub static SCENE: Scene = Scene {
+    name: "audit",
+    about: "What each link of a chain needs, by how often the next one is tried, with the reference",
+    knobs: &[],
+    figures: &["timeout-chain"],
+    needs: None,
+    parameters: |_| "The chain of 30, 25, 20, 15 and 10 s.".to_owned(),
+    run: |values| {
+        let mut runs = Runs::new(values);
+        runs.run(Whose::Reference, "audit", || anyhow::Ok(()))?;
+        Ok(Shown::new(&runs, table()))
+    },
+};
 
 /// For each number of tries, and each link but the last: what it needs, beside what it has.
 fn rows() -> Vec<(&'static str, u64, [String; 3])> {
@@ -31,21 +45,11 @@ fn rows() -> Vec<(&'static str, u64, [String; 3])> {
         .collect()
 }
 
-pub fn text() -> String {
-    let mut text =
-        format!("{:<12}{:>6}{:>16}{:>16}{:>16}\n", "link", "has, s", "1 try", "2 tries", "3 tries");
-    for (name, has, [one, two, three]) in rows() {
-        let _ = writeln!(text, "{name:<12}{has:>6}{one:>16}{two:>16}{three:>16}");
-    }
-    text
-}
-
-pub fn markdown() -> String {
-    let mut table = String::from(
-        "| link | has, s | needs with 1 try | with 2 tries | with 3 tries |\n|---|---:|---:|---:|---:|\n",
-    );
-    for (name, has, [one, two, three]) in rows() {
-        let _ = writeln!(table, "| {name} | {has} | {one} | {two} | {three} |");
+pub fn table() -> Table {
+    let heads = ["link", "has, s", "needs with 1 try", "with 2 tries", "with 3 tries"];
+    let mut table = Table::new(heads);
+    for (name, has, needs) in rows() {
+        table.row([name.to_owned(), has.to_string()].into_iter().chain(needs));
     }
     table
 }

@@ -6,48 +6,30 @@ mod figures;
 mod services;
 mod storms;
 
-use clap::Parser;
-use storm::lab::Options;
-use storm::{Report, StormError};
-
-use storms::Waiting;
-
-/// Work done for users who have gone, with timeouts at each link and with a deadline that travels
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    options: Options,
-    /// Requests a second; the database serves 800
-    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=800))]
-    rate: u16,
+/// One text for two crates: `carried.rs` is compiled for yours, and for the reference.
+#[cfg(feature = "yours")]
+#[path = "."]
+mod yours {
+    use deadline as subject;
+    pub mod carried;
+}
+#[path = "."]
+mod reference {
+    use deadline_solution as subject;
+    pub mod carried;
 }
 
-fn main() -> anyhow::Result<()> {
-    let Arguments { options: Options { seed, figures }, rate } = Arguments::parse();
-    let rate = f64::from(rate);
-    if let Some(directory) = figures {
-        return figures::write(&directory, rate, seed);
-    }
-    println!("{}\n", storms::parameters(rate, seed));
-    let runs = [Waiting::Timeouts, Waiting::Yours, Waiting::Reference]
-        .map(|waiting| storms::run(waiting, rate, seed));
-    let (reports, missing) = ended(runs);
-    print!("{}{missing}", storms::table(&reports));
-    println!("\n{}", audit::text());
-    Ok(())
-}
+use std::process::ExitCode;
 
-/// The runs that came to their end, and a word on those that did not.
-fn ended(runs: impl IntoIterator<Item = Result<Report, StormError>>) -> (Vec<Report>, String) {
-    let (mut reports, mut missing) = (Vec::new(), Vec::new());
-    for run in runs {
-        match run {
-            Ok(report) => reports.push(report),
-            Err(StormError::ClientPanicked { name, message }) => {
-                missing.push(format!("\n{name}: not there yet: {message}\n"));
-            }
-            Err(error) => missing.push(format!("\n{error}\n")),
-        }
-    }
-    (reports, missing.concat())
+use lab_kit::Lab;
+
+static LAB: Lab = Lab {
+    name: "deadline",
+    about: "Work done for users who have gone, with timeouts at each link and with a deadline that travels",
+    scenes: &[&storms::SCENE, &audit::SCENE],
+    figures: Some(figures::write),
+};
+
+fn main() -> ExitCode {
+    lab_kit::main(&LAB)
 }

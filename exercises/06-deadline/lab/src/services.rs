@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::storms::{SLOW, SLOWER_BY};
+use crate::storms::SLOW;
 
 /// The services, the outermost first, and how long each is waited for.
 pub const CHAIN: [(&str, Duration); 5] = [
@@ -30,11 +30,14 @@ pub const CONNECTIONS: usize = 20;
 pub const UNIT: Duration = Duration::from_millis(5);
 pub const QUERY_UNITS: u32 = 5;
 
+/// What a user, or the service before, gets.
 pub type Answer = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
 /// What all requests share.
 pub struct World {
     start: Instant,
+    /// How many times as long a query takes while the database is slow.
+    slower_by: u32,
     connections: Semaphore,
     /// Work done, and that of it which was done for users who had gone, in milliseconds.
     pub done: AtomicU64,
@@ -42,9 +45,10 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub fn new(slower_by: u32) -> Self {
         Self {
             start: Instant::now(),
+            slower_by,
             connections: Semaphore::new(CONNECTIONS),
             done: AtomicU64::new(0),
             wasted: AtomicU64::new(0),
@@ -63,25 +67,34 @@ impl World {
     }
 
     /// The work of a service before its call, or all of the database's.
-    async fn work(&self, service: usize, user: Instant) {
+    pub async fn work(&self, service: usize, user: Instant) {
         if service + 1 < CHAIN.len() {
             return self.unit(1, user).await;
         }
         let _connection = self.connections.acquire().await.expect("it is never closed");
         for _ in 0..QUERY_UNITS {
             let slow = SLOW.contains(&self.start.elapsed());
-            self.unit(if slow { SLOWER_BY } else { 1 }, user).await;
+            self.unit(if slow { self.slower_by } else { 1 }, user).await;
         }
     }
 }
 
 /// What a service's task has answered. A reader's panic goes on here.
-async fn answered(task: JoinHandle<Result<(), Failure>>) -> Result<(), Failure> {
+pub async fn answered(task: JoinHandle<Result<(), Failure>>) -> Result<(), Failure> {
     task.await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
+/// A user's request, with a timeout at each link.
+pub fn request(world: Arc<World>, user: Instant) -> Answer {
+    let gateway = tokio::spawn(timeouts(world, 0, user));
+    Box::pin(async move {
+        let answer = timeout(PATIENCE.min(CHAIN[0].1), answered(gateway)).await;
+        answer.unwrap_or(Err(Failure::Failed))
+    })
+}
+
 /// With a timeout at each link: a service is a task of its own, and goes on when its caller has given up.
-pub fn timeouts(world: Arc<World>, service: usize, user: Instant) -> Answer {
+fn timeouts(world: Arc<World>, service: usize, user: Instant) -> Answer {
     Box::pin(async move {
         world.work(service, user).await;
         let Some((_, patience)) = CHAIN.get(service + 1) else { return Ok(()) };
@@ -89,71 +102,3 @@ pub fn timeouts(world: Arc<World>, service: usize, user: Instant) -> Answer {
         timeout(*patience, answered(next)).await.unwrap_or(Err(Failure::Failed))
     })
 }
-
-/// With a deadline that travels, by the deadlines of one crate.
-macro_rules! carried {
-    ($module:ident, $deadline:ident) => {
-        pub mod $module {
-            use std::sync::Arc;
-            use std::time::SystemTime;
-
-            use axum::http::HeaderMap;
-            use storm::Failure;
-            use tokio::time::Instant;
-            use $deadline::{Deadline, Gate, Limits, RunError};
-
-            use super::{Answer, BUFFER, CHAIN, PATIENCE, World, answered};
-
-            pub fn gate() -> Arc<Gate> {
-                Arc::new(Gate::new(Limits::default()).expect("the defaults are valid"))
-            }
-
-            /// A user's request: the first call of the chain.
-            pub fn request(world: Arc<World>, gate: Arc<Gate>, user: Instant) -> Answer {
-                Box::pin(call(world, gate, Deadline::after(PATIENCE), 0, user))
-            }
-
-            /// A call. The service is a task of its own, and knows of its caller what the headers say.
-            async fn call(
-                world: Arc<World>,
-                gate: Arc<Gate>,
-                deadline: Deadline,
-                service: usize,
-                user: Instant,
-            ) -> Result<(), Failure> {
-                let (_, patience) = CHAIN[service];
-                let send =
-                    |headers| answered(tokio::spawn(serve(world, gate, headers, service, user)));
-                deadline.carry(patience, BUFFER, send).await.map_err(|error| match error {
-                    RunError::Expired(_) => Failure::Failed,
-                    RunError::Work(failure) => failure,
-                })
-            }
-
-            fn serve(
-                world: Arc<World>,
-                gate: Arc<Gate>,
-                headers: HeaderMap,
-                service: usize,
-                user: Instant,
-            ) -> Answer {
-                Box::pin(async move {
-                    let deadline =
-                        gate.admit(&headers, SystemTime::UNIX_EPOCH).map_err(|_| Failure::Shed)?;
-                    let work = async || {
-                        world.work(service, user).await;
-                        if service + 1 == CHAIN.len() {
-                            return Ok(());
-                        }
-                        call(Arc::clone(&world), Arc::clone(&gate), deadline, service + 1, user)
-                            .await
-                    };
-                    deadline.run(work).await.map_err(|_| Failure::Failed)
-                })
-            }
-        }
-    };
-}
-
-carried!(yours, deadline);
-carried!(reference, deadline_solution);

@@ -5,46 +5,92 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use storm::{Load, Report, StormError, Table, thousands};
-use tokio::time::timeout;
-
-use crate::services::{
-    BUFFER, CHAIN, CONNECTIONS, PATIENCE, QUERY_UNITS, UNIT, World, reference, timeouts, yours,
+use lab_kit::chart::{Chart, Panel};
+use lab_kit::{
+    Comparison, Knob, Needs, Runs, Scene, Shown, Table, Values, Whose, rounded, well_after,
 };
+use storm::{Load, Report, StormError};
+use tokio::time::Instant;
 
-pub const LENGTH: Duration = Duration::from_secs(45);
+use crate::reference;
+use crate::services::{
+    Answer, BUFFER, CHAIN, CONNECTIONS, PATIENCE, QUERY_UNITS, UNIT, World, request,
+};
+#[cfg(feature = "yours")]
+use crate::yours;
+
+const LENGTH: Duration = Duration::from_secs(45);
 pub const SLOW: Range<Duration> = Duration::from_secs(10)..Duration::from_secs(20);
-pub const SLOWER_BY: u32 = 6;
 /// Gauges: milliseconds of work in the second before.
 const DONE: &str = "work done";
 const WASTED: &str = "work wasted";
 
-/// What ends the waiting.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Waiting {
-    /// A timeout at each link.
-    Timeouts,
-    /// Your deadline, which travels along.
-    Yours,
-    /// That of the reference.
-    Reference,
-}
+const RATE: Knob = Knob::number(
+    "rate",
+    "How close to what the database can serve, 800, may the load be?",
+    1..=800,
+    500,
+    "requests/s",
+)
+.step(10);
+const SLOWER_BY: Knob = Knob::number(
+    "slower",
+    "How slow must the database get before users lose?",
+    1..=20,
+    6,
+    "times as long",
+);
 
-impl Waiting {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Timeouts => "timeouts",
-            Self::Yours => "yours",
-            Self::Reference => "deadline",
-        }
+pub static SCENE: Scene = Scene {
+    name: "wasted-work",
+    about: "A slow database at the end of a chain, and the work for users who have gone",
+    knobs: &[RATE, SLOWER_BY],
+    figures: &["wasted-work"],
+    needs: Some(Needs {
+        step: 5,
+        text: "The storm needs deadlines that travel (step 4) and work that stops (step 5).",
+    }),
+    parameters,
+    run: |values| {
+        let runs = runs(values)?;
+        Ok(Shown::new(&runs, table(&runs)).chart(chart(&runs, values)))
+    },
+};
+
+/// Makes a user's request, until the user goes.
+pub type Requests = Box<dyn Fn(Instant) -> Answer>;
+
+/// What ends the waiting: a timeout at each link, or a deadline that travels along, yours or the reference's.
+const WAITING: &[(Whose, &str, fn(Arc<World>) -> Requests)] = &[
+    (Whose::Naive, "timeouts", |world| Box::new(move |user| request(Arc::clone(&world), user))),
+    #[cfg(feature = "yours")]
+    (Whose::Yours, "yours", yours::carried::requests),
+    (Whose::Reference, "deadline", reference::carried::requests),
+];
+
+pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
+    let mut runs = Runs::new(values);
+    for (whose, name, requests) in WAITING {
+        runs.run(*whose, name, || one(name, *requests, values))?;
     }
+    Ok(runs)
 }
 
-pub fn run(waiting: Waiting, rate_per_second: f64, seed: u64) -> Result<Report, StormError> {
-    let load =
-        Load { rate_per_second, length: LENGTH, good_within: PATIENCE, seed, ..Load::default() };
-    storm::run(waiting.name(), &load, |scene| {
-        let world = Arc::new(World::new());
+fn one(
+    name: &str,
+    requests: fn(Arc<World>) -> Requests,
+    values: &Values,
+) -> Result<Report, StormError> {
+    let load = Load {
+        rate_per_second: values.number(&RATE) as f64,
+        length: LENGTH,
+        good_within: PATIENCE,
+        seed: values.seed(),
+        ..Load::default()
+    };
+    let slower_by = u32::try_from(values.number(&SLOWER_BY)).unwrap_or(u32::MAX);
+    storm::run(name, &load, |scene| {
+        let world = Arc::new(World::new(slower_by));
         for name in [DONE, WASTED] {
             let world = Arc::clone(&world);
             scene.gauge(name, move || {
@@ -52,25 +98,8 @@ pub fn run(waiting: Waiting, rate_per_second: f64, seed: u64) -> Result<Report, 
                 work.swap(0, Relaxed) as f64
             });
         }
-        // One gate for all services: what it counts, rejections, is not what this storm is about.
-        let gates = (waiting == Waiting::Yours).then(yours::gate);
-        let reference_gate = reference::gate();
-        move |request| {
-            let (world, gates) = (Arc::clone(&world), gates.clone());
-            let gate = Arc::clone(&reference_gate);
-            let user = request.due + PATIENCE;
-            async move {
-                match (waiting, gates) {
-                    (Waiting::Yours, Some(gate)) => yours::request(world, gate, user).await,
-                    (Waiting::Timeouts, _) => {
-                        let gateway = tokio::spawn(timeouts(world, 0, user));
-                        let answer = timeout(PATIENCE.min(CHAIN[0].1), gateway).await;
-                        answer.map_or(Err(storm::Failure::Failed), |task| task.expect("no panic"))
-                    }
-                    _ => reference::request(world, gate, user).await,
-                }
-            }
-        }
+        let requests = requests(world);
+        move |request| requests(request.due + PATIENCE)
     })
 }
 
@@ -88,13 +117,8 @@ fn seconds(report: &Report, name: &str) -> f64 {
 }
 
 /// The seconds of work of the whole run that were done for users who had gone.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a positive number of seconds"
-)]
 pub fn wasted_seconds(report: &Report) -> String {
-    thousands(seconds(report, WASTED).round() as u64)
+    rounded(seconds(report, WASTED))
 }
 
 pub fn wasted_percent(report: &Report) -> String {
@@ -103,10 +127,7 @@ pub fn wasted_percent(report: &Report) -> String {
 
 /// How long after the end of the slow time nearly all requests were good again.
 pub fn recovery(report: &Report) -> String {
-    match report.well_from(SLOW.end) {
-        Some(at) => (at - SLOW.end).as_secs().to_string(),
-        None => "not in this run".to_owned(),
-    }
+    well_after(report, SLOW.end)
 }
 
 pub fn good_while_slow(report: &Report) -> u64 {
@@ -118,32 +139,74 @@ pub fn good_late(report: &Report) -> u64 {
     report.counts_between(SLOW.start + PATIENCE..SLOW.end).good
 }
 
-pub fn table<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Table<'a> {
-    Table::new(reports)
+pub fn table(runs: &Runs<Report>) -> Table {
+    Comparison::new(runs.done())
         .counts("offered", |report| report.counts().offered)
         .counts("good", |report| report.counts().good)
         .counts("good while the database is slow", good_while_slow)
         .row("work for users who had gone, s", wasted_seconds)
         .row("… of all work, %", wasted_percent)
         .row("well again after the slow time, s", recovery)
+        .table()
 }
 
-pub fn parameters(rate_per_second: f64, seed: u64) -> String {
+/// Without a description, which needs both runs.
+pub fn chart(runs: &Runs<Report>, values: &Values) -> Chart {
+    let slow = format!("database {} times slower", values.number(&SLOWER_BY));
+    Chart::new("wasted-work", "Work for users who have gone", LENGTH)
+        .command(&values.command())
+        .band(SLOW.start, SLOW.end, &slow)
+        .panel(
+            Panel::new("work for users who have gone, % of all work")
+                .lines(runs.done(), wasted_share),
+        )
+        .panel(
+            Panel::new("goodput, requests/s")
+                .lines(runs.done(), |report| report.per_second(|second| second.counts.good as f64)),
+        )
+}
+
+/// The text alternative of the figure.
+pub fn description(timeouts: &Report, deadline: &Report, values: &Values) -> String {
+    let peak =
+        |report| wasted_share(report).into_iter().map(|(_, share)| share).fold(0.0, f64::max);
+    format!(
+        "Two panels over {} s of virtual time; the database is slow from {} s to {} s. Above, the share of all work that is \
+         done for users who have gone: with timeouts it rises to {:.0} %, and stays \
+         there until long after the slow time; with a deadline it is {:.0} % at most. Of the whole run it is {} % and {} %. Below, the goodput: it is back {} s and {} s after \
+         the slow time. {}",
+        LENGTH.as_secs(),
+        SLOW.start.as_secs(),
+        SLOW.end.as_secs(),
+        peak(timeouts),
+        peak(deadline),
+        wasted_percent(timeouts),
+        wasted_percent(deadline),
+        recovery(timeouts),
+        recovery(deadline),
+        parameters(values),
+    )
+}
+
+pub fn parameters(values: &Values) -> String {
     let names: Vec<_> = CHAIN
         .iter()
         .map(|(name, patience)| format!("{name} ({} s)", patience.as_secs_f64()))
         .collect();
     format!(
-        "{rate_per_second} requests/s for {} s of virtual time; a user waits for {} s. The chain, with how long each is \
+        "{} for {} s of virtual time; a user waits for {} s. The chain, with how long each is \
          waited for: {}. A service works for {} ms before it calls the next; the database has {CONNECTIONS} connections and \
-         takes {} ms for a query, {SLOWER_BY} times as long from {} s to {} s. A buffer of {} ms at each hop. Seed {seed}.",
+         takes {} ms for a query, {} from {} s to {} s. A buffer of {} ms at each hop. Seed {}.",
+        values.show(&RATE),
         LENGTH.as_secs(),
         PATIENCE.as_secs(),
         names.join(", "),
         UNIT.as_millis(),
         (UNIT * QUERY_UNITS).as_millis(),
+        values.show(&SLOWER_BY),
         SLOW.start.as_secs(),
         SLOW.end.as_secs(),
         BUFFER.as_millis(),
+        values.seed(),
     )
 }

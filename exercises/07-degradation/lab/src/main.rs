@@ -1,64 +1,36 @@
 //! The lab of graceful degradation: a shop's product page through three storms, without a fallback,
 //! with fallbacks, and with fallbacks and levels. In virtual time.
 
-#![expect(clippy::duplicate_mod, reason = "shop.rs is compiled against two patterns")]
-
 mod figures;
 mod outage;
 mod page;
+mod scenes;
+mod show;
 
-/// One text for two patterns: `shop.rs` is compiled against yours, and against the reference.
+/// One text for two crates: `shop.rs` is compiled for yours, and for the reference.
+#[cfg(feature = "yours")]
 #[path = "."]
 mod yours {
-    use degradation as pattern;
-    #[path = "shop.rs"]
+    use degradation as subject;
     pub mod shop;
 }
 #[path = "."]
 mod reference {
-    use degradation_solution as pattern;
-    #[path = "shop.rs"]
+    use degradation_solution as subject;
     pub mod shop;
 }
 
-use std::time::Duration;
+use std::process::ExitCode;
 
-use clap::Parser;
-use storm::StormError;
-use storm::lab::Options;
+use lab_kit::Lab;
 
-use outage::Storm;
-use page::Policy;
+static LAB: Lab = Lab {
+    name: "degradation",
+    about: "A product page through three storms: without fallbacks, with them, and with levels as well",
+    scenes: &scenes::SCENES,
+    figures: Some(figures::write),
+};
 
-/// A product page through three storms: without fallbacks, with them, and with levels as well
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    options: Options,
-    /// How long it must have been better before the level goes one step up, in seconds
-    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
-    dwell: u64,
-}
-
-fn main() -> anyhow::Result<()> {
-    let Arguments { options: Options { seed, figures }, dwell } = Arguments::parse();
-    let dwell = Duration::from_secs(dwell);
-    if let Some(directory) = figures {
-        return figures::write(&directory, dwell, seed);
-    }
-    for storm in [Storm::Apart, Storm::Together, Storm::Flapping] {
-        println!("{}\n", outage::parameters(storm, dwell, seed));
-        let (mut reports, mut missing) = (Vec::new(), Vec::new());
-        for policy in [Policy::Naive, Policy::Fallback, Policy::Yours, Policy::Levels] {
-            match outage::run(storm, policy, dwell, seed) {
-                Ok(report) => reports.push(report),
-                Err(StormError::ClientPanicked { name, message }) => {
-                    missing.push(format!("\n{name}: not there yet: {message}\n"));
-                }
-                Err(error) => missing.push(format!("\n{error}\n")),
-            }
-        }
-        println!("{}{}", outage::table(storm, &reports), missing.concat());
-    }
-    Ok(())
+fn main() -> ExitCode {
+    lab_kit::main(&LAB)
 }

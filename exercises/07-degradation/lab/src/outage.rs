@@ -5,17 +5,18 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storm::{
-    Dependency, Load, Model, Outage, OutageKind, Report, Scene, ServiceTime, StormError, Table,
-};
+use lab_kit::{Runs, Values, Whose};
+use storm::{Dependency, Load, Model, Outage, OutageKind, Report, Scene, ServiceTime, StormError};
 
-use crate::page::{Backends, GAUGES, PARTS, PATIENCE, PROBES, Page, Policy, Tally, naive};
-use crate::reference::shop::LANE;
-use crate::{reference, yours};
+use crate::page::{self, Backends, GAUGES, PARTS, PATIENCE, PROBES, Setting, Shop, Tally};
+use crate::reference;
+use crate::scenes::DWELL;
+#[cfg(feature = "yours")]
+use crate::yours;
 
 pub const LENGTH: Duration = Duration::from_secs(180);
 /// Which part fails by itself, how, and when.
-pub const OUTAGES: [(&str, OutageKind, Range<Duration>); 3] = [
+const OUTAGES: [(&str, OutageKind, Range<Duration>); 3] = [
     ("recommendations", OutageKind::Hang, seconds(30, 90)),
     ("search", OutageKind::Refuse, seconds(50, 80)),
     ("inventory", OutageKind::Error, seconds(60, 100)),
@@ -47,8 +48,26 @@ impl Storm {
         }
     }
 
+    /// What its figure is called, and its title.
+    pub fn figure(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Apart => ("degradation-outage", "A product page through three outages"),
+            Self::Together => ("degradation-together", "A product page over a slow database"),
+            Self::Flapping => ("degradation-flapping", "A product page over a flapping database"),
+        }
+    }
+
+    /// What the figure shades.
+    pub fn spans(self) -> Vec<(&'static str, Range<Duration>)> {
+        match self {
+            Self::Apart => OUTAGES.map(|(name, _, span)| (name, span)).into(),
+            Self::Together => vec![("slow", self.outage())],
+            Self::Flapping => vec![("flapping", self.outage())],
+        }
+    }
+
     /// The dependencies that fail.
-    fn fails(self) -> &'static [&'static str] {
+    pub fn fails(self) -> &'static [&'static str] {
         match self {
             Self::Apart => &["recommendations", "search", "inventory"],
             Self::Together | Self::Flapping => &[DATABASE],
@@ -104,134 +123,65 @@ fn model(part: &str) -> Model {
     model
 }
 
-/// One run.
-pub fn run(storm: Storm, policy: Policy, dwell: Duration, seed: u64) -> Result<Report, StormError> {
+type MakeShop = fn(Setting) -> Shop;
+
+/// Without fallbacks, with fallbacks alone, and with levels: yours and the reference's.
+const SHOPS: &[(Whose, &str, MakeShop)] = &[
+    (Whose::Naive, "naive", page::naive),
+    (Whose::Reference, FALLBACK, |setting| reference::shop::shop(setting, false)),
+    #[cfg(feature = "yours")]
+    (Whose::Yours, "yours", |setting| yours::shop::shop(setting, true)),
+    (Whose::Reference, LEVELS, |setting| reference::shop::shop(setting, true)),
+];
+const FALLBACK: &str = "fallback";
+pub const LEVELS: &str = "levels";
+
+pub fn runs(storm: Storm, values: &Values) -> anyhow::Result<Runs<Report>> {
+    let mut runs = Runs::new(values);
+    for (whose, name, shop) in SHOPS {
+        runs.run(*whose, name, || one(storm, name, *shop, values))?;
+    }
+    Ok(runs)
+}
+
+/// The reference with levels alone.
+pub fn levels(storm: Storm, values: &Values) -> Result<Report, StormError> {
+    one(storm, LEVELS, |setting| reference::shop::shop(setting, true), values)
+}
+
+fn one(storm: Storm, name: &str, shop: MakeShop, values: &Values) -> Result<Report, StormError> {
     let load = Load {
         rate_per_second: PAGES_PER_SECOND,
         length: LENGTH,
         good_within: GOOD_WITHIN,
-        seed,
+        seed: values.seed(),
         ..Load::default()
     };
-    storm::run(policy.name(), &load, |scene| {
+    storm::run(name, &load, |scene| {
         let parts = storm.parts(scene);
         let quick = ServiceTime::Constant(Duration::from_millis(2));
         let cache = scene.dependency("cache", &Model::new(SERVERS, quick).expect("it makes sense"));
-        let backends = Arc::new(Backends::new(parts, cache));
         let tally = Tally::default();
         for (index, name) in GAUGES.into_iter().enumerate() {
             let tally = tally.clone();
             scene.gauge(name, move || tally.take(index) as f64);
         }
-        let with_levels = policy != Policy::Fallback;
-        let reference = matches!(policy, Policy::Fallback | Policy::Levels)
-            .then(|| Arc::new(reference::shop::Shop::new(with_levels, dwell, scene.timeline())));
-        let yours = (policy == Policy::Yours)
-            .then(|| Arc::new(yours::shop::Shop::new(with_levels, dwell, scene.timeline())));
-        let shops = Arc::new((reference, yours));
+        let shop = shop(Setting {
+            backends: Arc::new(Backends::new(parts, cache)),
+            dwell: values.seconds(&DWELL),
+            timeline: scene.timeline(),
+        });
         move |_request| {
-            let (backends, tally, shops) =
-                (Arc::clone(&backends), tally.clone(), Arc::clone(&shops));
+            let (page, tally) = (shop(), tally.clone());
             async move {
-                let page: Page = match &*shops {
-                    (Some(shop), _) => shop.page(&backends).await?,
-                    (_, Some(shop)) => shop.page(&backends).await?,
-                    (None, None) => naive(&backends).await?,
-                };
-                tally.add(&page);
+                tally.add(&page.await?);
                 Ok(())
             }
         }
     })
 }
 
-pub fn table<'a>(storm: Storm, reports: impl IntoIterator<Item = &'a Report>) -> Table<'a> {
-    Table::new(reports)
-        .counts("pages asked for", |report| report.counts().offered)
-        .counts("full pages", |report| total(report, "full"))
-        .counts("degraded pages", |report| total(report, "degraded"))
-        .counts("error pages", |report| report.counts().failed)
-        .row("in the outage: fresh parts of a page, of 6", |report| {
-            format!("{:.1}", each_page(storm, report, "fresh parts"))
-        })
-        .row("in the outage: pages with a fresh product, %", |report| products(storm, report))
-        .row("in the outage: p99 of the time to a page, ms, mean of its seconds", |report| {
-            p99(storm, report)
-        })
-        .counts("in the outage: calls reaching what fails", |report| reached(storm, report))
-        .row("all pages full again after it, s", |report| recovery(storm, report))
-        .counts("changes of the level", changes)
-}
-
-/// How often the level changed.
-pub fn changes(report: &Report) -> u64 {
-    let levels = report.marks().iter().filter(|mark| mark.lane == LANE).count();
-    // The first mark is where it began.
-    levels.saturating_sub(1) as u64
-}
-
-/// What a gauge counted in all.
-pub fn total(report: &Report, gauge: &str) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
-    let total = report.gauge(gauge).iter().map(|(_, count)| count).sum::<f64>() as u64;
-    total
-}
-
-/// What a gauge counted in the outage, for each page. An error page has nothing.
-pub fn each_page(storm: Storm, report: &Report, gauge: &str) -> f64 {
-    let within = |gauge: &str| -> f64 {
-        let points = report.gauge(gauge);
-        points.iter().filter(|(at, _)| inside(&storm.outage(), *at)).map(|(_, count)| count).sum()
-    };
-    let errors = report.counts_between(storm.outage()).failed as f64;
-    within(gauge) / (within("full") + within("degraded") + errors)
-}
-
-/// The share of the pages of the outage that have a fresh product, in per cent.
-pub fn products(storm: Storm, report: &Report) -> String {
-    format!("{:.0}", 100.0 * each_page(storm, report, "fresh products"))
-}
-
-/// A gauge is read at the end of the second that it tells of.
-fn inside(span: &Range<Duration>, at: f64) -> bool {
-    at > span.start.as_secs_f64() && at <= span.end.as_secs_f64()
-}
-
-/// The p99 of the time to a page, in milliseconds: the mean of the seconds of the outage.
-pub fn p99(storm: Storm, report: &Report) -> String {
-    let p99s: Vec<f64> = report
-        .seconds()
-        .into_iter()
-        .zip(0_u64..)
-        .filter(|(_, second)| storm.outage().contains(&Duration::from_secs(*second)))
-        .filter_map(|(second, _)| second.p99)
-        .map(|p99| p99.as_secs_f64() * 1e3)
-        .collect();
-    format!("{:.0}", p99s.iter().sum::<f64>() / p99s.len() as f64)
-}
-
-/// Calls that reach what fails, in the outage.
-pub fn reached(storm: Storm, report: &Report) -> u64 {
-    let dependencies = storm.fails().iter().filter_map(|name| report.dependency(name));
-    dependencies.map(|one| one.calls_between(storm.outage())).sum()
-}
-
-/// How many seconds after the outage the last second ended that had a page that was not full.
-pub fn recovery(storm: Storm, report: &Report) -> String {
-    let failed = report.seconds();
-    let end = storm.outage().end.as_secs();
-    let last = LENGTH.as_secs();
-    let degraded = report.gauge("degraded");
-    let bad = |second: u64| {
-        let index = usize::try_from(second).unwrap_or(usize::MAX);
-        failed.get(index).is_some_and(|second| second.counts.failed > 0)
-            || degraded.get(index + 1).is_some_and(|(_, count)| *count > 0.0)
-    };
-    let after = (end..last).rev().find(|second| bad(*second)).map_or(0, |second| second + 1 - end);
-    if end + after < last { after.to_string() } else { "not in this run".to_owned() }
-}
-
-pub fn parameters(storm: Storm, dwell: Duration, seed: u64) -> String {
+pub fn parameters(storm: Storm, values: &Values) -> String {
     let from_to = |span: &Range<Duration>| {
         format!("from {} s to {} s", span.start.as_secs(), span.end.as_secs())
     };
@@ -262,11 +212,12 @@ pub fn parameters(storm: Storm, dwell: Duration, seed: u64) -> String {
     };
     format!(
         "{PAGES_PER_SECOND} pages/s for {} s of virtual time, each of {} parts, for which it waits {} ms at \
-         most. {outages}. The level has the default limits and a dwell of {} s; {PROBES} probes a second \
-         ask for each part, whatever the level. Seed {seed}.",
+         most. {outages}. The level has the default limits and a dwell of {}; {PROBES} probes a second \
+         ask for each part, whatever the level. Seed {}.",
         LENGTH.as_secs(),
         PARTS.len(),
         PATIENCE.as_millis(),
-        dwell.as_secs(),
+        values.show(&DWELL),
+        values.seed(),
     )
 }

@@ -1,9 +1,10 @@
 //! The product page: six parts, each from a dependency of its own.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use storm::{Dependency, Failure};
+use storm::{Dependency, Failure, Timeline};
 use tokio::time::{Instant, timeout};
 
 /// The parts, by the names of their features.
@@ -15,28 +16,20 @@ pub const PATIENCE: Duration = Duration::from_millis(300);
 /// learns nothing. In a window of 10 s they are 30, and 20 are enough.
 pub const PROBES: usize = 3;
 
-/// What the page does when a dependency fails.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// Fails.
-    Naive,
-    /// The reference: falls back, for each part by itself.
-    Fallback,
-    /// The reference: falls back, and leaves out what its level leaves out.
-    Levels,
-    /// Your code, with levels.
-    Yours,
-}
+/// The lane of the timeline on which the level is marked.
+pub const LANE: &str = "level";
 
-impl Policy {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Naive => "naive",
-            Self::Fallback => "fallback",
-            Self::Levels => "levels",
-            Self::Yours => "yours",
-        }
-    }
+/// One page of a shop.
+pub type Asked = Pin<Box<dyn Future<Output = Result<Page, Failure>> + Send>>;
+
+/// A shop: makes a page at each call.
+pub type Shop = Box<dyn Fn() -> Asked>;
+
+/// What a shop is made of.
+pub struct Setting {
+    pub backends: Arc<Backends>,
+    pub dwell: Duration,
+    pub timeline: Timeline,
 }
 
 /// What a page came to.
@@ -99,8 +92,16 @@ impl Backends {
     }
 }
 
+/// Without fallbacks.
+pub fn naive(setting: Setting) -> Shop {
+    Box::new(move || {
+        let backends = Arc::clone(&setting.backends);
+        Box::pin(async move { all_or_nothing(&backends).await })
+    })
+}
+
 /// A page without fallbacks: all parts or none.
-pub async fn naive(backends: &Backends) -> Result<Page, Failure> {
+async fn all_or_nothing(backends: &Backends) -> Result<Page, Failure> {
     tokio::try_join!(
         backends.ask(0),
         backends.ask(1),

@@ -1,4 +1,4 @@
-//! The page with fallbacks and levels. Compiled twice: see `main.rs`.
+//! The page with fallbacks and levels.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -6,18 +6,26 @@ use std::time::Duration;
 use storm::{Failure, Timeline};
 use tokio::time::Instant;
 
-use super::pattern::{
+use super::subject::{
     Cached, Config, Degradation, Fallback, FallbackConfig, Fault, Features, Level, SHOP, Source,
     Sourced, Unavailable,
 };
-use crate::page::{Backends, PARTS, PROBES, Page};
+use crate::page::{self, Backends, LANE, PARTS, PROBES, Page, Setting};
 
-/// The lane of the timeline on which the level is marked.
-pub const LANE: &str = "level";
 /// How often the level is evaluated.
 const EVERY: Duration = Duration::from_secs(1);
 
-pub struct Shop {
+/// A shop with fallbacks, and with levels too.
+pub fn shop(setting: Setting, with_levels: bool) -> page::Shop {
+    let Setting { backends, dwell, timeline } = setting;
+    let shop = Arc::new(Shop::new(with_levels, dwell, timeline));
+    Box::new(move || {
+        let (shop, backends) = (Arc::clone(&shop), Arc::clone(&backends));
+        Box::pin(async move { shop.page(&backends).await })
+    })
+}
+
+struct Shop {
     features: Features,
     fallbacks: [Fallback; 6],
     degradation: Degradation,
@@ -26,7 +34,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    pub fn new(with_levels: bool, dwell: Duration, timeline: Timeline) -> Self {
+    fn new(with_levels: bool, dwell: Duration, timeline: Timeline) -> Self {
         let config = Config { dwell, ..Config::default() };
         timeline.mark(LANE, &Level::Normal.to_string());
         let fallback = |_| Fallback::new(FallbackConfig::default()).expect("valid");
@@ -41,7 +49,7 @@ impl Shop {
         }
     }
 
-    pub async fn page(self: &Arc<Self>, backends: &Arc<Backends>) -> Result<Page, Failure> {
+    async fn page(self: &Arc<Self>, backends: &Arc<Backends>) -> Result<Page, Failure> {
         if self.with_levels && self.is_time() {
             self.degradation.evaluate();
             tokio::spawn(probe(Arc::clone(self), Arc::clone(backends)));

@@ -2,16 +2,39 @@
 //! each way to divide the places. All three run at once, under the same plan and seed.
 
 use std::ops::Range;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use flaky::{Flaky, Plan};
-use storm::{Failure, Load, Report, StormError, Table};
+use bulkhead_lab::{MAX_WAIT, MakePools, NEEDS, ON_WAITS, POOLS, Target, goodput};
+use flaky::Flaky;
+use lab_kit::{Comparison, Lab, Runs, Scene, Shown, Table, Values};
+use storm::{Failure, Load, Report};
 
-use crate::pools::{Places, Pools, Target, Whose};
+static LAB: Lab = Lab {
+    name: "bulkhead --live",
+    about: "A slow server beside a healthy one, over real HTTP, with one pool and with two bulkheads",
+    scenes: &[&SCENE],
+    figures: None,
+};
+
+static SCENE: Scene = Scene {
+    name: "slow",
+    about: "Payments slow down, and inventory is well",
+    knobs: &[],
+    figures: &[],
+    needs: Some(NEEDS),
+    parameters,
+    run: |values| {
+        let runs = lab_kit::live(PLAN, values, POOLS, |pools, server| one(*pools, server, values))?;
+        Ok(Shown::new(&runs, table(&runs)).note(ON_WAITS))
+    },
+};
+
+fn main() -> ExitCode {
+    lab_kit::main(&LAB)
+}
 
 const LENGTH: Duration = Duration::from_secs(16);
 const SLOW: Range<Duration> = Duration::from_secs(4)..Duration::from_secs(12);
@@ -19,7 +42,8 @@ const REQUESTS_PER_SECOND: f64 = 100.0;
 const GOOD_WITHIN: Duration = Duration::from_millis(250);
 /// A timeout that is longer than what it should guard against, as in the storm in virtual time.
 const TIME_OUT: Duration = Duration::from_secs(5);
-const PLACES: Places = Places([4, 8]);
+/// For payments and for inventory.
+const PLACES: [usize; 2] = [4, 8];
 
 const PLAN: &str = r#"
 [[rule]]
@@ -31,44 +55,20 @@ fault.timing.latency.fixed = "2s"
 fault.timing.latency.log_normal = { median = "5ms", p99 = "20ms" }
 "#;
 
-pub fn run(seed: u64) -> anyhow::Result<Vec<Result<Report, StormError>>> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let plan = Plan::from_toml(PLAN).context("the plan of this lab")?;
-    let servers = Whose::ALL
-        .map(|_| runtime.block_on(Flaky::start(plan.clone(), seed)).context("the flaky server"))
-        .into_iter()
-        .collect::<anyhow::Result<Vec<_>>>()?;
-
-    let runs = thread::scope(|scope| {
-        let threads: Vec<_> = Whose::ALL
-            .into_iter()
-            .zip(&servers)
-            .map(|(whose, server)| scope.spawn(move || one(whose, server, seed)))
-            .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a run catches panics")).collect()
-    });
-    for server in servers {
-        runtime.block_on(server.stop());
-    }
-    Ok(runs)
-}
-
-fn one(whose: Whose, server: &Flaky, seed: u64) -> Result<Report, StormError> {
+fn one(pools: MakePools, server: &Flaky, values: &Values) -> anyhow::Result<Report> {
     let load = Load {
         rate_per_second: REQUESTS_PER_SECOND,
         length: LENGTH,
         good_within: GOOD_WITHIN,
-        seed,
+        seed: values.seed(),
         ..Load::default()
     };
     let urls = ["payments", "inventory/sku-3"]
         .map(|path| Arc::<str>::from(format!("http://{}/{path}", server.addr())));
-    storm::run_live(whose.name(), &load, |scene| {
+    let client = reqwest::Client::builder().timeout(TIME_OUT).build()?;
+    let report = storm::run_live("live", &load, |scene| {
         server.begin();
-        let pools = Pools::new(whose, PLACES);
-        let client =
-            reqwest::Client::builder().timeout(TIME_OUT).build().expect("a client without TLS");
+        let pools = pools(PLACES);
         let good = Target::ALL.map(|target| {
             let good = Arc::new(AtomicU64::new(0));
             let count = Arc::clone(&good);
@@ -77,16 +77,18 @@ fn one(whose: Whose, server: &Flaky, seed: u64) -> Result<Report, StormError> {
         });
         move |request| {
             let target = Target::of(request.id);
-            let (pools, client) = (pools.clone(), client.clone());
-            let (url, good) =
-                (Arc::clone(&urls[target as usize]), Arc::clone(&good[target as usize]));
+            let (client, url) = (client.clone(), Arc::clone(&urls[target as usize]));
+            let good = Arc::clone(&good[target as usize]);
+            let ask = async move { ask(&client, &url, target, request.id).await };
+            let answer = pools(target, Box::pin(ask));
             async move {
-                pools.call(target, || ask(&client, &url, target, request.id)).await?;
+                answer.await?;
                 good.fetch_add(u64::from(request.due.elapsed() <= GOOD_WITHIN), Relaxed);
                 Ok(())
             }
         }
-    })
+    })?;
+    Ok(report)
 }
 
 async fn ask(client: &reqwest::Client, url: &str, target: Target, id: u64) -> Result<(), Failure> {
@@ -103,26 +105,27 @@ async fn ask(client: &reqwest::Client, url: &str, target: Target, id: u64) -> Re
     }
 }
 
-pub fn table(reports: &[Report]) -> Table<'_> {
-    let rate =
-        |report: &Report, target| format!("{:.1}", crate::slow::goodput(report, target, SLOW));
-    Table::new(reports)
+fn table(runs: &Runs<Report>) -> Table {
+    let rate = |report: &Report, target| format!("{:.1}", goodput(report, target, SLOW));
+    Comparison::new(runs.done())
         .row("inventory, good/s while payments are slow", |report| rate(report, Target::Inventory))
         .row("payments, good/s while they are slow", |report| rate(report, Target::Payments))
         .outcomes()
         .waits()
+        .table()
 }
 
-pub fn parameters(seed: u64) -> String {
-    let Places([payments, inventory]) = PLACES;
+fn parameters(values: &Values) -> String {
+    let [payments, inventory] = PLACES;
     format!(
         "{REQUESTS_PER_SECOND} real requests/s for {} s to flaky servers on loopback; every fourth pays, the \
          others ask for stock. From {} s to {} s a payment takes 2 s. One pool has {} places, or payments \
-         have {payments} and inventory {inventory}; half as many may wait, for {} s. Seed {seed}.",
+         have {payments} and inventory {inventory}; half as many may wait, for {} s. Seed {}.",
         LENGTH.as_secs(),
         SLOW.start.as_secs(),
         SLOW.end.as_secs(),
         payments + inventory,
-        super::MAX_WAIT.as_secs(),
+        MAX_WAIT.as_secs(),
+        values.seed(),
     )
 }

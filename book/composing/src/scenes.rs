@@ -1,0 +1,87 @@
+//! The questions as scenes: a run for each order, a table and a chart.
+
+use lab_kit::chart::{Chart, Panel};
+use lab_kit::{Runs, Scene, Shown, Table, Values, Whose};
+
+use crate::orders::{Column, QUESTIONS, Question};
+use crate::outage::{self, DEPENDENCY, LENGTH, OUTAGE, Run};
+
+pub const fn scene(question: &'static Question) -> Scene {
+    Scene {
+        name: question.name,
+        about: question.about,
+        knobs: &[],
+        figures: &[],
+        needs: None,
+        parameters: |values| {
+            let parameters = outage::parameters(values.seed());
+            match asked(values).setting {
+                "" => parameters,
+                setting => format!("{parameters} Here: {setting}."),
+            }
+        },
+        run: |values| {
+            let question = asked(values);
+            let runs = runs(question, values)?;
+            Ok(Shown::new(&runs, table(question, &runs)).chart(chart(&runs, values)))
+        },
+    }
+}
+
+fn asked(values: &Values) -> &'static Question {
+    let named = |question: &&Question| question.name == values.scene_name();
+    QUESTIONS.iter().find(named).expect("each scene is a question")
+}
+
+pub fn runs(question: &Question, values: &Values) -> anyhow::Result<Runs<Run>> {
+    let mut runs = Runs::new(values);
+    for order in question.orders {
+        runs.run(Whose::Reference, &order.name(), || outage::run(*order, values.seed()))?;
+    }
+    Ok(runs)
+}
+
+/// A row for each order.
+pub fn table(question: &Question, runs: &Runs<Run>) -> Table {
+    let headings = question.columns.iter().map(|column| column.heading());
+    let mut table = Table::new(["from the outermost"].into_iter().chain(headings));
+    for (name, run) in runs.done() {
+        let cells = question.columns.iter().map(|column| run.cell(*column));
+        table.row([name.to_owned()].into_iter().chain(cells));
+    }
+    table
+}
+
+pub fn chart(runs: &Runs<Run>, values: &Values) -> Chart {
+    let sentences = runs.done().map(|(label, run)| {
+        format!(
+            "{label}: {} calls in the outage, {} requests answered in full, seconds until well again: {}",
+            run.cell(Column::Calls),
+            run.cell(Column::Full),
+            run.recovery(),
+        )
+    });
+    let description = format!(
+        "Two panels over {} s of virtual time, with the dependency hanging from {} s to {} s. Above, the requests \
+         that are answered in full; below, the calls that reach the dependency. {}. {}",
+        LENGTH.as_secs(),
+        OUTAGE.start.as_secs(),
+        OUTAGE.end.as_secs(),
+        sentences.collect::<Vec<_>>().join("; "),
+        outage::parameters(values.seed()),
+    );
+    Chart::new("composing", "The same outage, through the same layers in other orders", LENGTH)
+        .description(&description)
+        .command(&values.command())
+        .band(OUTAGE.start, OUTAGE.end, "dependency hangs")
+        .panel(
+            Panel::new("answered in full, requests/s").lines(runs.done(), |run| {
+                run.report.per_second(|second| second.counts.good as f64)
+            }),
+        )
+        .panel(
+            Panel::new("calls reaching the dependency, 1/s")
+                .log()
+                .lines(runs.done(), |run| run.report.calls_per_second(DEPENDENCY)),
+        )
+}
