@@ -1,6 +1,25 @@
 //! What one call through a closed breaker costs, and one rejection by an open one. Every breaker is
 //! closed by default and has seen nothing but successes, if its row says nothing else, or is open for a day.
 
+/// One text, compiled for yours and for the reference.
+#[path = "ours"]
+mod yours {
+    use circuit_breaker as subject;
+    pub mod row;
+}
+#[path = "ours"]
+mod reference {
+    use circuit_breaker_solution as subject;
+    pub mod row;
+    pub mod some_fail;
+}
+#[path = "ours"]
+mod fast {
+    use circuit_breaker_solution::fast as subject;
+    pub mod row;
+    pub mod some_fail;
+}
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,60 +54,13 @@ fn main() -> ExitCode {
     })
 }
 
-/// Your breaker and the solution's have the same API, but not the same types.
-macro_rules! row {
-    ($row:expr, $($breaker:ident)::+) => {
-        $row.case(ALLOWED, || {
-            use $($breaker)::+::{CircuitBreaker, Config, Outcome};
-            let breaker = Arc::new(CircuitBreaker::new(Config::default()).expect("valid"));
-            move || {
-                let breaker = Arc::clone(&breaker);
-                move || breaker.try_acquire().map(|permit| permit.record(Outcome::Success)).is_ok()
-            }
-        })
-        .case(REJECTED, || {
-            use $($breaker)::+::{CircuitBreaker, Config, Outcome};
-            let config = Config { open_for: A_DAY, ..Config::default() };
-            let breaker = Arc::new(CircuitBreaker::new(config).expect("valid"));
-            for _ in 0..ENOUGH {
-                if let Ok(permit) = breaker.try_acquire() {
-                    permit.record(Outcome::Failure);
-                }
-            }
-            move || {
-                let breaker = Arc::clone(&breaker);
-                move || breaker.try_acquire().is_err()
-            }
-        })
-    };
-}
-
-/// The same, but one call in a hundred fails, so that the window does change.
-macro_rules! some_fail {
-    ($row:expr, $($breaker:ident)::+) => {
-        $row.case(ALLOWED, || {
-            use $($breaker)::+::{CircuitBreaker, Config, Outcome};
-            let breaker = Arc::new(CircuitBreaker::new(Config::default()).expect("valid"));
-            move || {
-                let (breaker, mut calls) = (Arc::clone(&breaker), 0_u32);
-                move || {
-                    calls += 1;
-                    let fails = calls.is_multiple_of(100);
-                    let outcome = if fails { Outcome::Failure } else { Outcome::Success };
-                    breaker.try_acquire().map(|permit| permit.record(outcome)).is_ok()
-                }
-            }
-        })
-    };
-}
-
 /// A permit, and its outcome.
 fn ours(table: &mut Table) {
-    row!(table.yours(), circuit_breaker);
-    row!(table.reference("reference"), circuit_breaker_solution);
-    row!(table.reference("reference, fast"), circuit_breaker_solution::fast);
-    some_fail!(table.reference("reference, 1 % fail"), circuit_breaker_solution);
-    some_fail!(table.reference("reference, fast, 1 % fail"), circuit_breaker_solution::fast);
+    yours::row::row(table.yours());
+    reference::row::row(table.reference("reference"));
+    fast::row::row(table.reference("reference, fast"));
+    reference::some_fail::row(table.reference("reference, 1 % fail"));
+    fast::some_fail::row(table.reference("reference, fast, 1 % fail"));
     table.reference("reference, fast, async").case(ALLOWED, || {
         use circuit_breaker_solution::fast::{CircuitBreaker, Config};
         let breaker = Arc::new(CircuitBreaker::new(Config::default()).expect("valid"));

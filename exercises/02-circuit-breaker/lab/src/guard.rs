@@ -9,7 +9,7 @@ use storm::{Failure, Timeline};
 use super::subject::{CallError, CircuitBreaker, Config, Transition};
 use crate::{Guard, LANE};
 
-pub fn guard(open_for: Duration, seed: u64, timeline: Timeline) -> Guard {
+pub fn guard(open_for: Duration, seed: u64, timeline: &Timeline) -> Guard {
     let breaker = || {
         let config = Config { open_for, ..Config::default() };
         CircuitBreaker::seeded(config, seed).expect("valid")

@@ -46,7 +46,7 @@ pub type Guard = Arc<dyn Fn(Call) -> Call + Send + Sync>;
 
 /// Makes a guard with the defaults of the book, but for the open time: 1 s to a day. It marks its states on the
 /// timeline, in the lane [`LANE`].
-pub type MakeGuard = fn(Duration, u64, Timeline) -> Guard;
+pub type MakeGuard = fn(Duration, u64, &Timeline) -> Guard;
 
 /// Nothing, your breaker, or the reference.
 pub const GUARDS: &[(Whose, &str, MakeGuard)] = &[

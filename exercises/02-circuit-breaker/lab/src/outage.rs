@@ -64,7 +64,7 @@ fn one(name: &str, guard: MakeGuard, values: &Values) -> Result<Report, StormErr
         .expect("the constants above make sense");
     storm::run(name, &load, |scene| {
         let payments = scene.dependency(DEPENDENCY, &model);
-        let guard = guard(values.seconds(&OPEN_FOR), values.seed(), scene.timeline());
+        let guard = guard(values.seconds(&OPEN_FOR), values.seed(), &scene.timeline());
         move |_request| guard(Box::pin(charge(payments.clone())))
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use circuit_breaker_lab::{GUARDS, MakeGuard, NEEDS};
 use flaky::Flaky;
-use lab_kit::{Comparison, Knob, Lab, Scene, Shown, Table, Values, thousands, well_after};
+use lab_kit::{Comparison, Knob, Lab, Runs, Scene, Shown, Table, Values, rounded};
 use storm::{Failure, Load, Report};
 
 static LAB: Lab = Lab {
@@ -29,7 +29,7 @@ static SCENE: Scene = Scene {
     run: |values| {
         let runs =
             lab_kit::live(PLAN, values, GUARDS, |guard, server| one(*guard, server, values))?;
-        Ok(Shown::new(&runs, table(runs.done())))
+        Ok(Shown::new(&runs, table(&runs)))
     },
 };
 
@@ -70,13 +70,10 @@ match = { path = "/payments" }
 fault.timing.latency.log_normal = { median = "5ms", p99 = "40ms" }
 "#;
 
-/// A run, and how many requests were sent in the outage.
-struct Run {
-    report: Report,
-    sent: u64,
-}
+/// The gauge of requests that were sent.
+const SENT: &str = "sent";
 
-fn one(guard: MakeGuard, server: &Flaky, values: &Values) -> anyhow::Result<Run> {
+fn one(guard: MakeGuard, server: &Flaky, values: &Values) -> anyhow::Result<Report> {
     let load = Load {
         rate_per_second: REQUESTS_PER_SECOND,
         length: LENGTH,
@@ -89,18 +86,19 @@ fn one(guard: MakeGuard, server: &Flaky, values: &Values) -> anyhow::Result<Run>
     let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
     let report = storm::run_live("live", &load, |scene| {
         server.begin();
-        let begun = tokio::time::Instant::now();
-        let guard = guard(values.seconds(&OPEN_FOR), values.seed(), scene.timeline());
+        let count = Arc::clone(&sent);
+        scene.gauge(SENT, move || count.load(Relaxed) as f64);
+        let guard = guard(values.seconds(&OPEN_FOR), values.seed(), &scene.timeline());
         let sent = Arc::clone(&sent);
         move |request| {
             let (client, url, sent) = (client.clone(), url.clone(), sent.clone());
             guard(Box::pin(async move {
-                sent.fetch_add(u64::from(OUTAGE.contains(&begun.elapsed())), Relaxed);
+                sent.fetch_add(1, Relaxed);
                 charge(&client, &url, request.id).await
             }))
         }
     })?;
-    Ok(Run { report, sent: sent.load(Relaxed) })
+    Ok(report)
 }
 
 async fn charge(client: &reqwest::Client, url: &str, id: u64) -> Result<(), Failure> {
@@ -115,15 +113,19 @@ async fn charge(client: &reqwest::Client, url: &str, id: u64) -> Result<(), Fail
     }
 }
 
-fn table<'a>(runs: impl Iterator<Item = (&'a str, &'a Run)> + Clone) -> Table {
-    let reports = runs.clone().map(|(name, run)| (name, &run.report));
-    let mut table = Comparison::new(reports).outcomes().waits().table();
-    let mut row = |label: &str, value: &dyn Fn(&Run) -> String| {
-        table.row([label.to_owned()].into_iter().chain(runs.clone().map(|(_, run)| value(run))));
+fn table(runs: &Runs<Report>) -> Table {
+    let sent_until = |report: &Report, moment: Duration| {
+        let sent = report.gauge(SENT).into_iter();
+        sent.take_while(|(second, _)| *second <= moment.as_secs_f64()).last().map_or(0.0, |it| it.1)
     };
-    row("requests sent in the outage", &|run| thousands(run.sent));
-    row("well again after the outage, s", &|run| well_after(&run.report, OUTAGE.end));
-    table
+    Comparison::new(runs.done())
+        .outcomes()
+        .waits()
+        .row("requests sent in the outage", |report| {
+            rounded(sent_until(report, OUTAGE.end) - sent_until(report, OUTAGE.start))
+        })
+        .well_after("well again after the outage, s", OUTAGE.end)
+        .table()
 }
 
 fn parameters(values: &Values) -> String {

@@ -1,6 +1,23 @@
 //! What one more delay costs, when the delays have reached the cap, and what the first five of an
 //! operation cost, generator included. Full jitter where there is a choice. Nothing sleeps.
 
+/// One text, compiled for yours and for the reference.
+#[path = "ours"]
+mod yours {
+    use ::yours as subject;
+    pub mod row;
+}
+#[path = "ours"]
+mod reference {
+    use backoff_solution as subject;
+    pub mod row;
+}
+#[path = "ours"]
+mod fast {
+    use backoff_solution::fast as subject;
+    pub mod row;
+}
+
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -29,29 +46,10 @@ fn main() -> ExitCode {
     })
 }
 
-macro_rules! row {
-    ($row:expr, $($backoff:ident)::+) => {{
-        use $($backoff)::+::{Backoff, Config, Jitter, client_rng};
-        let config = Config { base: BASE, cap: CAP, jitter: Jitter::Full, ..Config::default() };
-        $row.case(NEXT, || {
-            let backoff = Backoff::new(config).expect("valid");
-            move || {
-                let mut delays = backoff.delays(client_rng(7, 1));
-                delays.by_ref().take(WAY_UP).for_each(drop);
-                move || delays.next() <= Some(CAP)
-            }
-        })
-        .case(FIVE, || {
-            let backoff = Backoff::new(config).expect("valid");
-            move || move || all(backoff.delays(client_rng(7, 1)).take(5))
-        })
-    }};
-}
-
 fn ours(table: &mut Table) {
-    row!(table.yours(), yours);
-    row!(table.reference("reference"), backoff_solution);
-    row!(table.reference("reference, fast"), backoff_solution::fast);
+    yours::row::row(table.yours());
+    reference::row::row(table.reference("reference"));
+    fast::row::row(table.reference("reference, fast"));
 }
 
 fn floors(table: &mut Table) {

@@ -1,6 +1,23 @@
 //! What a budget costs a request that succeeds and one that is retried: a deposit, and a deposit with
 //! a withdrawal. And what it costs to be refused.
 
+/// One text, compiled for yours and for the reference.
+#[path = "ours"]
+mod yours {
+    use retry_budget as subject;
+    pub mod row;
+}
+#[path = "ours"]
+mod reference {
+    use retry_budget_solution as subject;
+    pub mod row;
+}
+#[path = "ours"]
+mod fast {
+    use retry_budget_solution::fast as subject;
+    pub mod row;
+}
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,51 +44,10 @@ fn main() -> ExitCode {
     })
 }
 
-/// One retry for each request, so that no withdrawal fails; or none, and no floor.
-macro_rules! row {
-    ($row:expr, $($budget:ident)::+) => {{
-        use $($budget)::+::{Config, RetryBudget};
-        let budget = |ratio| {
-            let config =
-                Config { ratio, min_retries_per_second: 0, window: WINDOW, ..Config::default() };
-            Arc::new(RetryBudget::new(config).expect("valid"))
-        };
-        $row.case(DEPOSIT, || {
-            let budget = budget(1.0);
-            move || {
-                let budget = Arc::clone(&budget);
-                move || {
-                    budget.record_request();
-                    true
-                }
-            }
-        })
-        .case(PAIR, || {
-            let budget = budget(1.0);
-            move || {
-                let budget = Arc::clone(&budget);
-                move || {
-                    budget.record_request();
-                    budget.try_withdraw().is_ok()
-                }
-            }
-        })
-        .case(REFUSED, || {
-            let budget = budget(0.0);
-            // What was not written yet shows here: a starter may refuse by chance.
-            budget.record_request();
-            move || {
-                let budget = Arc::clone(&budget);
-                move || budget.try_withdraw().is_err()
-            }
-        })
-    }};
-}
-
 fn ours(table: &mut Table) {
-    row!(table.yours(), retry_budget);
-    row!(table.reference("reference"), retry_budget_solution);
-    row!(table.reference("reference, fast"), retry_budget_solution::fast);
+    yours::row::row(table.yours());
+    reference::row::row(table.reference("reference"));
+    fast::row::row(table.reference("reference, fast"));
 }
 
 fn tower(table: &mut Table) {

@@ -1,5 +1,22 @@
 //! What a place in a bulkhead costs, taken and given back, and what it costs to be turned away.
 
+/// One text, compiled for yours and for the reference.
+#[path = "ours"]
+mod yours {
+    use bulkhead as subject;
+    pub mod row;
+}
+#[path = "ours"]
+mod reference {
+    use bulkhead_solution as subject;
+    pub mod row;
+}
+#[path = "ours"]
+mod fast {
+    use bulkhead_solution::fast as subject;
+    pub mod row;
+}
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,34 +40,10 @@ fn main() -> ExitCode {
     })
 }
 
-macro_rules! row {
-    ($row:expr, $($bulkhead:ident)::+) => {{
-        use $($bulkhead)::+::{Bulkhead, Config};
-        let bulkhead = |max_concurrent| {
-            Bulkhead::new(Config { max_concurrent, ..Config::default() }).expect("valid")
-        };
-        $row.case(TAKEN, || {
-            let bulkhead = bulkhead(PLACES);
-            move || {
-                let bulkhead = bulkhead.clone();
-                move || bulkhead.try_acquire().is_ok()
-            }
-        })
-        .case(FULL, || {
-            let bulkhead = bulkhead(1);
-            std::mem::forget(bulkhead.try_acquire().expect("one place"));
-            move || {
-                let bulkhead = bulkhead.clone();
-                move || bulkhead.try_acquire().is_err()
-            }
-        })
-    }};
-}
-
 fn ours(table: &mut Table) {
-    row!(table.yours(), bulkhead);
-    row!(table.reference("reference"), bulkhead_solution);
-    row!(table.reference("reference, fast"), bulkhead_solution::fast);
+    yours::row::row(table.yours());
+    reference::row::row(table.reference("reference"));
+    fast::row::row(table.reference("reference, fast"));
 }
 
 fn semaphore(table: &mut Table) {

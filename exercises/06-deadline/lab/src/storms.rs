@@ -60,8 +60,10 @@ pub static SCENE: Scene = Scene {
 /// Makes a user's request, until the user goes.
 pub type Requests = Box<dyn Fn(Instant) -> Answer>;
 
+type MakeRequests = fn(Arc<World>) -> Requests;
+
 /// What ends the waiting: a timeout at each link, or a deadline that travels along, yours or the reference's.
-const WAITING: &[(Whose, &str, fn(Arc<World>) -> Requests)] = &[
+const WAITING: &[(Whose, &str, MakeRequests)] = &[
     (Whose::Naive, "timeouts", |world| Box::new(move |user| request(Arc::clone(&world), user))),
     #[cfg(feature = "yours")]
     (Whose::Yours, "yours", yours::carried::requests),
@@ -76,11 +78,7 @@ pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
     Ok(runs)
 }
 
-fn one(
-    name: &str,
-    requests: fn(Arc<World>) -> Requests,
-    values: &Values,
-) -> Result<Report, StormError> {
+fn one(name: &str, requests: MakeRequests, values: &Values) -> Result<Report, StormError> {
     let load = Load {
         rate_per_second: values.number(&RATE) as f64,
         length: LENGTH,
