@@ -89,6 +89,15 @@ impl Report {
     }
 }
 
+impl CheckReport {
+    /// Whether it came to the task of a step after this one.
+    pub fn waits_for_later_than(&self, step: usize) -> bool {
+        let task = self.message.strip_prefix("step ").filter(|_| self.status == Status::NotStarted);
+        let number = task.and_then(|task| task.split(':').next()?.parse::<usize>().ok());
+        number.is_some_and(|number| number > step)
+    }
+}
+
 impl ExerciseReport {
     pub fn first_open_step(&self) -> Option<usize> {
         self.steps.iter().position(|step| step.status != Status::Passed)

@@ -41,7 +41,8 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     }
     let told = replace(workbook, &exercise, &sources, starter)?;
     begin_anew(workbook, &exercise.id, args.bare);
-    output::out(&format!("{told}{shown} is the {name} again."));
+    let again = if args.bare { "now" } else { "again" };
+    output::out(&format!("{told}{shown} is the {name} {again}."));
     Ok(true)
 }
 

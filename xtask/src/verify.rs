@@ -143,11 +143,7 @@ fn verify(
 /// A check that comes to the task of a later step is not waiting for that step: something in its own
 /// lets the code get there.
 fn tell_a_later_task(check: &mut CheckReport, step: usize) {
-    let later = |task: &str| {
-        let number = task.strip_prefix("step ")?.split(':').next()?.parse::<usize>().ok()?;
-        (number > step).then_some(number)
-    };
-    if check.status == Status::NotStarted && later(&check.message).is_some() {
+    if check.waits_for_later_than(step) {
         check.status = Status::Failed;
         check.message = format!(
             "your code came to \"{}\", where this check should not lead: see what it does in step {step}",

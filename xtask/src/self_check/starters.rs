@@ -66,6 +66,10 @@ fn starts(copy: &Workbook, exercise: &Exercise, id: &str, starter: &Tree) -> Res
                 Status::NotStarted if exempt => found.wrong(format!(
                     "{id}, {module}::{name} fails on the starter: take it out of passes_on_starter"
                 )),
+                Status::NotStarted if check.waits_for_later_than(step.number) => found.wrong(format!(
+                    "{id}, {module}::{name} comes to the task of a later step: {}",
+                    check.message
+                )),
                 Status::NotStarted => {}
                 Status::Passed if exempt => {}
                 Status::Passed => found.wrong(format!(

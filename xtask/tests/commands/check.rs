@@ -144,6 +144,7 @@ fn every_other_finding_says_what_to_do_too() {
         "hints = [\"a\", \"b\", \"c\"]\npasses_on_starter = [\"one_grows_by_1\"]",
     );
     workbook.replace("solutions/02-summer/src/lib.rs", "x + 3", "x + 4");
+    workbook.replace(&format!("{exercise}/.starter/src/lib.rs"), "\"step 2:", "\"step 4:");
     workbook.replace(
         &format!("{exercise}/.starter/src/lib.rs"),
         "pub fn add_5",
@@ -180,6 +181,9 @@ fn every_other_finding_says_what_to_do_too() {
                  = note: `#[warn(dead_code)]` (part of `#[warn(unused)]`) on by default
        wrong  summer, step_1_add_1::one_grows_by_1 fails on the starter: take it out of passes_on_starter
        wrong  summer, step_1_add_1::zero_grows_by_1 passes on the untouched starter: it proves nothing; make it need the reader's code, or declare it in passes_on_starter
+       wrong  summer, step_2_add_2::one_grows_by_2 comes to the task of a later step: step 4: add 2 to 1
+       wrong  summer, step_2_add_2::ten_grows_by_2 comes to the task of a later step: step 4: add 2 to 10
+       wrong  summer, step_2_add_2::zero_grows_by_2 comes to the task of a later step: step 4: add 2 to 0
 
     3. Each solution passes every check, in the place of the reader's code too
        adder: 15 checks
@@ -194,7 +198,7 @@ fn every_other_finding_says_what_to_do_too() {
               adding is more than copying
               got 4, expected 3
     ");
-    assert!(ran.stdout.ends_with("check: 12 findings to mend\n"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("check: 15 findings to mend\n"), "{}", ran.stdout);
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn a_bare_starter_begins_the_exercise_without_structure() {
     let ran = workbook.xtask(&["reset", "adder", "--bare"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(
-        ran.stdout, "exercises/01-adder/src is the bare starter again.\n",
+        ran.stdout, "exercises/01-adder/src is the bare starter now.\n",
         "nothing to back up"
     );
     assert_eq!(workbook.read(source), bare);
