@@ -18,7 +18,11 @@ mod explain;
 mod generated;
 mod hint;
 mod lab;
+<<<<<<< HEAD
 mod mistakes;
+=======
+mod new;
+>>>>>>> bfbbc87 (cargo xtask new: a draft of an exercise that check accepts; the lists of exercises come from their exercise.toml)
 mod output;
 mod patch;
 mod process;
@@ -74,6 +78,8 @@ enum Command {
     Escape(escape::Args),
     /// Build the book
     Book(book::Args),
+    /// For contributors: begin a new exercise, as a draft that `check` accepts
+    New(new::Args),
     /// For maintainers: check that starters, solutions, mistakes, figures and book hold together
     Check(self_check::Args),
 }
@@ -106,6 +112,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Mistakes(args) => mistakes::run(&workbook, &args),
         Command::Escape(args) => escape::run(&workbook, &args),
         Command::Book(args) => book::run(&workbook, &args),
+        Command::New(args) => new::run(&workbook, &args),
         Command::Check(args) => self_check::run(&workbook, &args),
     }
 }

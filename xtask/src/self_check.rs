@@ -71,6 +71,12 @@ impl Part {
     }
 }
 
+/// Renews what programs make of an exercise; what else is wrong with its form.
+pub fn bless(workbook: &Workbook, exercise: &str) -> Result<Vec<String>> {
+    let exercise = workbook.exercise(exercise)?;
+    declared::check(workbook, &[exercise], Mode::Bless).map(|found| found.wrong)
+}
+
 /// All parts run, whatever the earlier ones found. With exercises named, those parts that are about
 /// one.
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {

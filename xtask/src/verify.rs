@@ -59,7 +59,10 @@ pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report
             "note: exercises/{copy} is left out: it is not among those that Cargo.toml names"
         ));
     }
-    let exercises = workbook.selected(names)?;
+    let mut exercises = workbook.selected(names)?;
+    if names.is_empty() {
+        exercises.retain(|exercise| !exercise.draft);
+    }
     let mut reports: Vec<ExerciseReport> = Vec::new();
     let mut anything_begun = false;
     for exercise in &exercises {

@@ -24,7 +24,8 @@ pub fn render(
     let width = exercises.iter().map(|exercise| exercise.id.len()).max().unwrap_or_default();
     for (exercise, found) in all() {
         let (number, id) = (exercise.number(), &exercise.id);
-        text += &format!(" {number} {id:width$}   {}\n", standing(found));
+        let draft = if exercise.draft { ", a draft" } else { "" };
+        text += &format!(" {number} {id:width$}   {}{draft}\n", standing(found));
         for note in &found.notes {
             text += &indent(note, 4);
         }

@@ -13,6 +13,8 @@ pub enum Directive<'a> {
     Mistakes { exercise: &'a str },
     /// `{{#steps EXERCISE}}`
     Steps { exercise: &'a str },
+    /// `{{#exercises}}`
+    Exercises,
     /// `{{#answer SUMMARY}}`
     Answer { summary: &'a str },
     /// `{{/answer}}`
@@ -34,7 +36,7 @@ pub enum SyntaxError {
     #[error("`{{{{#{0}` is not closed: end it with `}}}}` on the same line")]
     Unclosed(String),
     #[error(
-        "there is no directive `{0}`: use figure, checks, mistakes, steps, answer … /answer, include or title"
+        "there is no directive `{0}`: use figure, checks, mistakes, steps, exercises, answer … /answer, include or title"
     )]
     Unknown(String),
     #[error("`{0}` must stand alone on its line")]
@@ -47,6 +49,7 @@ const FIGURE: &str = "{{#figure NAME | CAPTION}}";
 const CHECKS: &str = "{{#checks EXERCISE STEP}}, e.g. {{#checks 02-circuit-breaker 3}}";
 const MISTAKES: &str = "{{#mistakes EXERCISE}}, e.g. {{#mistakes 02-circuit-breaker}}";
 const STEPS: &str = "{{#steps EXERCISE}}, e.g. {{#steps 02-circuit-breaker}}";
+const EXERCISES: &str = "{{#exercises}}";
 const ANSWER: &str = "{{#answer SUMMARY}}";
 const ANSWER_END: &str = "{{/answer}}";
 const INCLUDE: &str = "{{#include PATH:ANCHOR}}";
@@ -105,6 +108,8 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
         }
         "#mistakes" => Ok(Directive::Mistakes { exercise: exercise(MISTAKES)? }),
         "#steps" => Ok(Directive::Steps { exercise: exercise(STEPS)? }),
+        "#exercises" if arguments.is_empty() => Ok(Directive::Exercises),
+        "#exercises" => Err(SyntaxError::Usage(EXERCISES)),
         "#answer" if arguments.is_empty() => Err(SyntaxError::Usage(ANSWER)),
         "#answer" => Ok(Directive::Answer { summary: arguments }),
         "/answer" if arguments.is_empty() => Ok(Directive::AnswerEnd),

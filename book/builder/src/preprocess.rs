@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 use scraper::{Html, Selector};
-use workbook::{Exercise, Step};
+use workbook::{Exercise, Step, Workbook};
 
 use crate::directive::{Directive, Line, parse};
 
@@ -92,6 +92,7 @@ impl Page<'_> {
             Directive::Checks { exercise, step } => self.checks(exercise, step)?,
             Directive::Mistakes { exercise } => self.mistakes(exercise)?,
             Directive::Steps { exercise } => self.steps(exercise)?,
+            Directive::Exercises => self.exercises()?,
             Directive::Answer { summary } => {
                 if let Some(first) = open_answer.replace(number) {
                     bail!("the answer that line {first} begins is still open: answers do not nest");
@@ -165,7 +166,7 @@ impl Page<'_> {
         for mistake in mistakes {
             let step = exercise.step(mistake.step)?;
             if heading.replace(mistake.step) != Some(mistake.step) {
-                let link = self.link(&exercise, step);
+                let link = self.link(&exercise, Some(step));
                 writeln!(text, "### Caught in [step {}]({link}): {}\n", mistake.step, step.title)?;
             }
             // Longer than any run of backticks that a diff of Rust code may hold.
@@ -187,6 +188,16 @@ impl Page<'_> {
         Ok(text)
     }
 
+    /// A row each, in a table of a part and what it is about; drafts are left out.
+    fn exercises(&self) -> Result<String> {
+        let mut rows = String::new();
+        for exercise in Workbook::at(self.root).exercises()?.iter().filter(|it| !it.draft) {
+            let Exercise { title, summary, .. } = exercise;
+            writeln!(rows, "| [{title}]({}) | {summary} |", self.link(exercise, None))?;
+        }
+        Ok(rows)
+    }
+
     fn steps(&self, folder: &str) -> Result<String> {
         let exercise = Exercise::load(self.root, folder)?;
         // After a blank line: a table doesn't end a paragraph.
@@ -194,22 +205,22 @@ impl Page<'_> {
         for step in &exercise.steps {
             let number = step.number;
             let title = step.title.replace('|', "\\|");
-            let link = self.link(&exercise, step);
+            let link = self.link(&exercise, Some(step));
             let checks = exercise.checks(self.root, step)?.len();
             writeln!(text, "| {number} | [{title}]({link}) | {checks} |")?;
         }
         Ok(text)
     }
 
-    /// The link from this page to a step of an exercise.
-    fn link(&self, exercise: &Exercise, step: &Step) -> String {
+    /// The link from this page to an exercise, or to a step of it.
+    fn link(&self, exercise: &Exercise, step: Option<&Step>) -> String {
         let Exercise { chapter, .. } = exercise;
-        let anchor = &step.anchor;
+        let anchor = step.map_or_else(String::new, |step| format!("#{}", step.anchor));
         if self.path == Path::new(chapter) {
-            return format!("#{anchor}");
+            return anchor;
         }
         let up = self.path.components().count() - 1;
-        format!("{}{chapter}#{anchor}", "../".repeat(up))
+        format!("{}{chapter}{anchor}", "../".repeat(up))
     }
 
     /// mdBook includes nothing for an anchor that isn't there, and the rest of the file for one that
@@ -335,6 +346,17 @@ mod tests {
             <li>A success resets the streak <code>a_<wbr>success_<wbr>resets_<wbr>the_<wbr>streak</code></li>\n\
             </ul>\n\n";
         assert_eq!(html, expected);
+    }
+
+    #[test]
+    fn exercises_are_rows_that_link_to_their_chapters() {
+        let scratch = Scratch::book();
+        scratch.write("Cargo.toml", "[workspace]\nmembers = [\"exercises/02-breaker\"]\n");
+        let html = expand(&scratch, "deep/two.md", "| | |\n|---|---|\n{{#exercises}}").unwrap();
+        assert!(
+            html.ends_with("|---|---|\n| [The breaker](../one.md) | Rejects early |\n"),
+            "{html}"
+        );
     }
 
     #[test]

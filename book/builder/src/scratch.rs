@@ -22,7 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "exercises/02-breaker/exercise.toml",
-        "id = \"breaker\"\ntitle = \"The breaker\"\nchapter = \"one.md\"\n\
+        "id = \"breaker\"\ntitle = \"The breaker\"\nchapter = \"one.md\"\nsummary = \"Rejects early\"\n\
          [[step]]\nid = \"trip\"\ntitle = \"Trip\"\nanchor = \"trip\"\nhints = [\"\", \"\", \"\"]\n\
          [[step]]\nid = \"fail-fast\"\ntitle = \"Fail | fast\"\nanchor = \"fail-fast\"\nhints = [\"\", \"\", \"\"]\n",
     ),

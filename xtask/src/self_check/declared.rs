@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::RangeInclusive;
+use std::path::Path;
 
 use anyhow::Result;
 use workbook::files::{self, Tree};
@@ -11,7 +13,13 @@ use super::findings::Findings;
 use crate::cargo;
 use crate::generated::{self, Mode};
 
-const STEPS: std::ops::RangeInclusive<usize> = 5..=7;
+const STEPS: RangeInclusive<usize> = 5..=7;
+const STEPS_OF_A_DRAFT: RangeInclusive<usize> = 1..=7;
+/// The lines around what the README lists.
+const LIST: [&str; 2] = [
+    "<!-- The exercises, from their exercise.toml: `cargo xtask check --bless` renews this. -->\n",
+    "<!-- The end of the exercises. -->\n",
+];
 
 pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<Findings> {
     let mut found = Findings::default();
@@ -28,8 +36,13 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
         if unique.len() < exercise.steps.len() {
             found.wrong(format!("{toml}: two steps have the same id"));
         }
-        if !STEPS.contains(&exercise.steps.len()) {
-            let (from, to) = STEPS.into_inner();
+        if exercise.summary.is_empty() {
+            found.wrong(format!(
+                "{toml}: say in `summary` what a reader builds, for the lists of exercises"
+            ));
+        }
+        let (from, to) = if exercise.draft { STEPS_OF_A_DRAFT } else { STEPS }.into_inner();
+        if !(from..=to).contains(&exercise.steps.len()) {
             let steps = exercise.steps.len();
             found
                 .wrong(format!("{toml}: {steps} steps; join or split them to have {from} to {to}"));
@@ -47,7 +60,35 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
         chapter(workbook, exercise, &toml, &mut found);
         untouched_copies(workbook, exercise, mode, &mut found)?;
     }
+    readme(workbook, mode, &mut found)?;
     Ok(found)
+}
+
+/// The README lists the exercises between two marks.
+fn readme(workbook: &Workbook, mode: Mode, found: &mut Findings) -> Result<()> {
+    let path = Path::new("README.md");
+    let text = fs::read_to_string(workbook.root.join(path)).unwrap_or_default();
+    let [begin, end] = LIST;
+    let Some((before, rest)) = text.split_once(begin) else { return Ok(()) };
+    let Some((_, after)) = rest.split_once(end) else {
+        found.wrong(format!("README.md: `{}` must end its list of exercises", end.trim()));
+        return Ok(());
+    };
+    let mut list = "| | Exercise | |\n|---|---|---|\n".to_owned();
+    for exercise in workbook.exercises()?.iter().filter(|exercise| !exercise.draft) {
+        let Exercise { id, title, chapter, summary, .. } = exercise;
+        let number = exercise.number();
+        list += &format!("| {number} | [{title}](book/src/{chapter}) `{id}` | {summary} |\n");
+    }
+    let wanted =
+        Tree::from([(path.to_owned(), [before, begin, &list, end, after].concat().into_bytes())]);
+    let renew = "run `cargo xtask check --bless`";
+    let outcome = generated::hold(&workbook.root, &wanted, None, mode, renew)?;
+    match mode {
+        Mode::Verify => found.wrong.extend(outcome),
+        Mode::Bless => found.told.extend(outcome),
+    }
+    Ok(())
 }
 
 /// Each step has its module in the spec, and each such module its step.
@@ -78,6 +119,11 @@ fn chapter(workbook: &Workbook, exercise: &Exercise, toml: &str, found: &mut Fin
         found.wrong(format!("{toml}: there is no book/src/{}", exercise.chapter));
         return;
     };
+    let contents = path.with_file_name("SUMMARY.md");
+    let contents = fs::read_to_string(contents).unwrap_or_default();
+    if !contents.contains(&format!("]({})", exercise.chapter)) {
+        found.wrong(format!("{toml}: book/src/SUMMARY.md has no line with ({})", exercise.chapter));
+    }
     let anchors = anchors(&text);
     for step in exercise.steps.iter().filter(|step| !anchors.contains(&step.anchor)) {
         let anchor = &step.anchor;

@@ -263,7 +263,7 @@ fn a_right_answer_that_the_spec_refuses_is_a_finding() {
 #[test]
 fn the_bare_starter_is_derived_from_the_guided_one_and_checked_as_a_starter() {
     let workbook = Workbook::new();
-    workbook.replace("Cargo.toml", "[\"", "[\"xtask/bare\", \"");
+    workbook.replace("Cargo.toml", "members = [", "members = [\"xtask/bare\", ");
     workbook
         .write("xtask/bare/Cargo.toml", "[package]\nname = \"bare-starter\"\nedition = \"2024\"\n");
     workbook.write(
@@ -298,8 +298,8 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let workbook = Workbook::new();
     workbook.replace(
         "Cargo.toml",
-        "[\"",
-        "[\"book/builder\", \"book/composing\", \"exercises/01-adder/lab\", \"",
+        "members = [",
+        "members = [\"book/builder\", \"book/composing\", \"exercises/01-adder/lab\", ",
     );
     let manifest = |name| format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
     let role =

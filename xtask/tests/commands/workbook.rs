@@ -26,7 +26,11 @@ impl Workbook {
         let workbook = Self { folder };
         workbook.write(
             "Cargo.toml",
-            "[workspace]\nresolver = \"3\"\nmembers = [\"exercises/01-adder\", \"exercises/02-summer\", \"solutions/*\"]\n[profile.dev]\ndebug = \"line-tables-only\"\n",
+            "[workspace]\nresolver = \"3\"\nmembers = [\n    \"exercises/01-adder\",\n    \"exercises/02-summer\",\n    \"solutions/*\",\n]\n[profile.dev]\ndebug = \"line-tables-only\"\n",
+        );
+        workbook.write(
+            "book/src/SUMMARY.md",
+            "- [A](adder.md)\n- [S](summer.md)\n- [Load shedding]()\n",
         );
         workbook.add_exercise("01", "adder");
         workbook.add_exercise("02", "summer");
@@ -41,7 +45,9 @@ impl Workbook {
                 "[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\npath = \"src/lib.rs\"\ndoctest = false\n"
             )
         };
-        let mut toml = format!("id = \"{id}\"\ntitle = \"The {id}\"\nchapter = \"{id}.md\"\n");
+        let mut toml = format!(
+            "id = \"{id}\"\ntitle = \"The {id}\"\nchapter = \"{id}.md\"\nsummary = \"Adds\"\n"
+        );
         let [mut starter, mut reference, mut modules, mut chapter] = [const { String::new() }; 4];
         for n in 1..=STEPS {
             toml += &format!(

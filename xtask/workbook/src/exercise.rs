@@ -17,6 +17,12 @@ pub struct Exercise {
     pub title: String,
     /// The chapter's file in `book/src`.
     pub chapter: String,
+    /// What a reader builds, in a sentence for the book's and the README's lists.
+    #[serde(default)]
+    pub summary: String,
+    /// Not ready for readers: left out of lists and of a `verify` of all.
+    #[serde(default)]
+    pub draft: bool,
     /// In their order; never empty.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,

@@ -1,0 +1,2 @@
+//! The checks of the exercise, a module a step.
+mod steps;

@@ -1,0 +1,3 @@
+//! What the checks share.
+
+mod step_1_begin;
