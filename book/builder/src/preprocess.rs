@@ -92,7 +92,8 @@ impl Page<'_> {
             Directive::Checks { exercise, step } => self.checks(exercise, step)?,
             Directive::Mistakes { exercise } => self.mistakes(exercise)?,
             Directive::Steps { exercise } => self.steps(exercise)?,
-            Directive::Exercises => self.exercises()?,
+            // Rows of a table, which a blank line would end.
+            Directive::Exercises => return self.exercises(),
             Directive::Answer { summary } => {
                 if let Some(first) = open_answer.replace(number) {
                     bail!("the answer that line {first} begins is still open: answers do not nest");
@@ -190,12 +191,13 @@ impl Page<'_> {
 
     /// A row each, in a table of a part and what it is about; drafts are left out.
     fn exercises(&self) -> Result<String> {
-        let mut rows = String::new();
-        for exercise in Workbook::at(self.root).exercises()?.iter().filter(|it| !it.draft) {
+        let row = |exercise: &Exercise| {
             let Exercise { title, summary, .. } = exercise;
-            writeln!(rows, "| [{title}]({}) | {summary} |", self.link(exercise, None))?;
-        }
-        Ok(rows)
+            format!("| [{title}]({}) | {summary} |", self.link(exercise, None))
+        };
+        let exercises = Workbook::at(self.root).exercises()?;
+        let rows: Vec<_> = exercises.iter().filter(|it| !it.draft).map(row).collect();
+        Ok(rows.join("\n"))
     }
 
     fn steps(&self, folder: &str) -> Result<String> {
@@ -352,9 +354,10 @@ mod tests {
     fn exercises_are_rows_that_link_to_their_chapters() {
         let scratch = Scratch::book();
         scratch.write("Cargo.toml", "[workspace]\nmembers = [\"exercises/02-breaker\"]\n");
-        let html = expand(&scratch, "deep/two.md", "| | |\n|---|---|\n{{#exercises}}").unwrap();
+        let html =
+            expand(&scratch, "deep/two.md", "| | |\n|---|---|\n{{#exercises}}\n| a | b |").unwrap();
         assert!(
-            html.ends_with("|---|---|\n| [The breaker](../one.md) | Rejects early |\n"),
+            html.ends_with("|---|---|\n| [The breaker](../one.md) | Rejects early |\n| a | b |\n"),
             "{html}"
         );
     }
