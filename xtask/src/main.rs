@@ -18,11 +18,8 @@ mod explain;
 mod generated;
 mod hint;
 mod lab;
-<<<<<<< HEAD
 mod mistakes;
-=======
 mod new;
->>>>>>> bfbbc87 (cargo xtask new: a draft of an exercise that check accepts; the lists of exercises come from their exercise.toml)
 mod output;
 mod patch;
 mod process;

@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use workbook::files::{self, Tree};
 use workbook::{Workbook, slashes};
 
+use crate::cargo;
 use crate::output::{self, bold};
 use crate::self_check;
 
@@ -84,6 +85,11 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     tree.insert("Cargo.toml".into(), manifest.into_bytes());
     tree.insert(summary, contents.into_bytes());
     files::write_tree(&workbook.root, &tree)?;
+    // How lines break depends on the length of the name.
+    let packages = [String::new(), "-lab".to_owned(), "-bench".to_owned(), "-solution".to_owned()]
+        .map(|kind| format!("--package={id}{kind}"));
+    let format: Vec<_> = ["fmt"].into_iter().chain(packages.iter().map(String::as_str)).collect();
+    cargo::must_stream(workbook, &format, "`cargo fmt`, which breaks its lines,")?;
     let wrong = self_check::bless(workbook, folder)?;
     ensure!(wrong.is_empty(), "the template is not in order:\n{}", wrong.join("\n"));
 

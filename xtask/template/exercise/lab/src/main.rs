@@ -32,8 +32,12 @@ const SERVICE: Duration = Duration::from_millis(50);
 
 const LIMIT: Knob = Knob::number("limit", "How many calls run at a time?", 1..=1000, 40, "calls");
 
-static LAB: Lab =
-    Lab { name: "__ID__", about: "An outage met with a limit", scenes: &[&OUTAGE], figures: None };
+static LAB: Lab = Lab {
+    name: "__ID__",
+    about: "An outage met without a limit, with yours, and with the reference, under one seed",
+    scenes: &[&OUTAGE],
+    figures: None,
+};
 
 static OUTAGE: Scene = Scene {
     name: "outage",
