@@ -109,7 +109,7 @@ fn a_new_exercise_is_a_draft_that_check_accepts() {
     Open exercises/03-load-shedding/src/lib.rs, replace the todo!() of step 1,
     and run `cargo xtask verify` again.
 
-    next: step 1, begin                exercises/03-load-shedding/src/lib.rs:6
+    next: step 1, begin                exercises/03-load-shedding/src/lib.rs:11
       to do   the_last_place_is_given_and_no_more
               step 1: admit a call, or don't, while 0 of 3 run
       read    cargo xtask book --open load-shedding#begin
