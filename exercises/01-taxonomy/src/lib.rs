@@ -26,14 +26,12 @@ pub use types::{
 
 /// The class of failure that a symptom points to.
 pub fn classify(symptom: Symptom) -> Class {
-    todo!(
-        "step 1: a match with every symptom in it; without a `_` it stops compiling when one is added"
-    )
+    todo!("step 1: the class of each symptom")
 }
 
 /// Whether a request was carried out whose caller observed this.
 pub fn work_done(symptom: Symptom) -> WorkDone {
-    todo!("step 1: of three symptoms it is certain, of the others nobody knows; no `_` here either")
+    todo!("step 1: what each symptom says of the work")
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -46,8 +44,7 @@ pub fn work_done(symptom: Symptom) -> WorkDone {
 #[derive(Debug, Clone)]
 pub struct Heartbeats {
     config: HeartbeatConfig,
-    /// When the last heartbeat came; before the first, when the watch began.
-    last: Instant,
+    // step 2: what it has to remember
 }
 
 impl Heartbeats {
@@ -57,15 +54,16 @@ impl Heartbeats {
     /// When a field of `config` is out of its range.
     pub fn new(config: HeartbeatConfig, now: Instant) -> Result<Self, ConfigError> {
         config.validate()?;
-        Ok(Self { config, last: now })
+        Ok(Self { config })
     }
 
     /// Notes a heartbeat that came at `now`. One that is noted after a later one changes nothing.
     pub fn beat(&mut self, now: Instant) {
-        todo!("step 2: remember the latest heartbeat")
+        todo!("step 2: note the heartbeat")
     }
 
-    /// How many heartbeats in a row are missing at `now`; 0 for a `now` before the last of them.
+    /// How many heartbeats in a row are missing at `now`, or [`u32::MAX`] if more are; 0 for a `now` before
+    /// the last of them.
     pub fn missed(&self, now: Instant) -> u32 {
         todo!("step 2: count the whole intervals since the last heartbeat")
     }
@@ -89,33 +87,32 @@ impl Heartbeats {
 #[derive(Debug, Clone)]
 pub struct Acknowledgements {
     patience: Duration,
-    /// When each message was sent.
-    waiting: BTreeMap<u64, Instant>,
+    // step 3: what it has to remember
 }
 
 impl Acknowledgements {
     /// Nothing was sent yet.
     pub fn new(patience: Duration) -> Self {
-        Self { patience, waiting: BTreeMap::new() }
+        Self { patience }
     }
 
     /// Notes that message `id` was sent at `now`. Until it is acknowledged in time or reported,
     /// sending it again changes nothing: its time runs from the first.
     pub fn sent(&mut self, id: u64, now: Instant) {
-        todo!("step 3: remember when it was sent")
+        todo!("step 3: note the message")
     }
 
     /// Notes an acknowledgement of message `id`, and of no other, that came at `now`, and says whether
     /// the message waited for it and it came in time. One that came too late leaves the message to be
     /// reported.
     pub fn acknowledge(&mut self, id: u64, now: Instant) -> bool {
-        todo!("step 3: a message that is acknowledged in time doesn't wait any more")
+        todo!("step 3: is it in time?")
     }
 
     /// The messages whose time was over at `now`, in ascending order of their ids. They are forgotten
     /// then.
     pub fn take_overdue(&mut self, now: Instant) -> Vec<u64> {
-        todo!("step 3: take those out that have waited for `patience` or longer")
+        todo!("step 3: take out what is overdue")
     }
 }
 
@@ -123,34 +120,31 @@ impl Acknowledgements {
 #[derive(Debug, Clone)]
 pub struct Latencies {
     window: Duration,
-    /// When each was recorded, and what it was, in the order of the calls.
-    samples: VecDeque<(Instant, Duration)>,
+    // step 3: what it has to remember
 }
 
 impl Latencies {
     /// Nothing was recorded yet.
     pub fn new(window: Duration) -> Self {
-        Self { window, samples: VecDeque::new() }
+        Self { window }
     }
 
     /// Notes a latency at `now`, and lets go what has left the window: a sample leaves it when it is
     /// `window` old. The `now` of a call isn't before that of an earlier one: the caller sees to it.
     pub fn record(&mut self, latency: Duration, now: Instant) {
-        todo!("step 3: keep it, and drop the old ones from the front")
+        todo!("step 3: note the latency")
     }
 
     /// The 99th percentile of the samples in the window at `now`, by nearest rank: of *n* samples the
     /// one that is number ⌈0.99 *n*⌉ from the fastest, counted from 1. `None` for no samples. `now`
     /// isn't before that of the last `record`.
     pub fn p99(&self, now: Instant) -> Option<Duration> {
-        todo!(
-            "step 3: sort the latencies that are in the window at `now`, and take the one of that rank"
-        )
+        todo!("step 3: the 99th percentile of the window")
     }
 
     /// How many samples are in memory.
     pub fn kept(&self) -> usize {
-        self.samples.len()
+        todo!("step 3: count them")
     }
 }
 
@@ -162,7 +156,7 @@ impl Latencies {
 /// # Errors
 /// [`Symptom::Corrupted`] if it isn't.
 pub fn check_digest(body: &[u8], stated: &[u8; 32]) -> Result<(), Symptom> {
-    todo!("step 4: hmac_sha256::Hash::hash gives the SHA-256 of bytes; compare")
+    todo!("step 4: compare; hmac_sha256::Hash::hash gives the SHA-256 of bytes")
 }
 
 /// Checks that an order is the one that was asked for, not older than what was seen, and adds up.
@@ -170,7 +164,7 @@ pub fn check_digest(body: &[u8], stated: &[u8; 32]) -> Result<(), Symptom> {
 /// # Errors
 /// The first of these that doesn't hold, in this order.
 pub fn check_meaning(order: &Order, asked: Asked) -> Result<(), Wrong> {
-    todo!("step 4: the id, then the version, then the total against the sum of the lines")
+    todo!("step 4: the id, the version, the total")
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -181,7 +175,7 @@ pub fn check_meaning(order: &Order, asked: Asked) -> Result<(), Wrong> {
 /// There is one entry in `replies` for each replica, `None` for one that gave no answer. It takes
 /// 3 × `faulty` + 1 replicas, and `faulty` + 1 equal answers: then an honest one is among them.
 pub fn vote<T: Eq + Clone>(replies: &[Option<T>], faulty: usize) -> Vote<T> {
-    todo!("step 5: enough replicas? which answers have enough behind them? exactly one?")
+    todo!("step 5: count, and decide if it can be decided")
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -199,5 +193,5 @@ pub fn vote<T: Eq + Clone>(replies: &[Option<T>], faulty: usize) -> Vote<T> {
 pub fn roots<'a>(
     services: &BTreeMap<&'a str, Service<'a>>,
 ) -> Result<Vec<Vec<&'a str>>, UnknownDependency> {
-    todo!("step 6: for each unhealthy service, what does it depend on that is unhealthy too?")
+    todo!("step 6: find the roots")
 }

@@ -82,7 +82,8 @@ impl Heartbeats {
         self.last = self.last.max(now);
     }
 
-    /// How many heartbeats in a row are missing at `now`; 0 for a `now` before the last of them.
+    /// How many heartbeats in a row are missing at `now`, or [`u32::MAX`] if more are; 0 for a `now` before
+    /// the last of them.
     pub fn missed(&self, now: Instant) -> u32 {
         let silence = now.saturating_duration_since(self.last);
         let missed = silence.as_nanos() / self.config.interval.as_nanos();

@@ -196,4 +196,14 @@ fn an_older_heartbeat_does_not_turn_time_back() {
         "the heartbeats of two connections are noted in any order: the latest one counts"
     );
     assert_eq!(missed(at(2000)), 0, "and before the last heartbeat nothing is missing after it");
+    assert_eq!(node.liveness(at(2000)), Liveness::Alive, "so that the node is alive");
+
+    let config = HeartbeatConfig { interval: ms(1000), ..HeartbeatConfig::default() };
+    let mut node = Heartbeats::new(config, at(3000)).expect("this configuration is valid");
+    node.beat(at(1000));
+    assert_eq!(
+        node.missed(at(3999)),
+        0,
+        "the watch began at 3 s, as if a heartbeat had come then: one of 1 s is older than that"
+    );
 }

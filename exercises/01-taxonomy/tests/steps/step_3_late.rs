@@ -85,6 +85,19 @@ fn a_message_that_is_sent_again_keeps_its_time() {
         "until the report it is the old one, also when its time is over already"
     );
     assert_eq!(messages.take_overdue(at(3100)), [7], "it is in time or reported, and it was late");
+
+    messages.sent(0, at(4000));
+    assert!(!messages.acknowledge(0, at(5000)), "too late");
+    messages.sent(0, at(5100));
+    assert!(
+        !messages.acknowledge(0, at(5200)),
+        "nor does an acknowledgement that came too late make a new message of it: it is still to be reported"
+    );
+    assert_eq!(
+        [messages.take_overdue(at(5200)), messages.take_overdue(at(9000))],
+        [vec![0], vec![]],
+        "and it is reported once"
+    );
 }
 
 #[test]
@@ -134,13 +147,13 @@ fn the_99th_percentile_is_taken_by_nearest_rank() {
     );
 
     let mut latencies = Latencies::new(ms(60_000));
-    for micros in (0..100).rev() {
-        latencies.record(Duration::from_micros(micros), at(0));
+    for nanos in (0..100).rev() {
+        latencies.record(Duration::from_nanos(nanos), at(0));
     }
     assert_eq!(
         latencies.p99(at(0)),
-        Some(Duration::from_micros(98)),
-        "100 samples, of 0 to 99 µs: 0 is a latency too, and none of them is cut to whole milliseconds"
+        Some(Duration::from_nanos(98)),
+        "100 samples, of 0 to 99 ns: 0 is a latency too, and none of them is cut to a larger unit"
     );
 
     let mut latencies = Latencies::new(ms(60_000));
@@ -178,7 +191,7 @@ fn only_the_window_counts() {
 }
 
 #[test]
-fn neither_patience_nor_a_window_has_a_longest_length() {
+fn patience_and_a_window_may_be_of_any_length() {
     let mut messages = Acknowledgements::new(Duration::MAX);
     let mut latencies = Latencies::new(Duration::MAX);
 
@@ -196,6 +209,29 @@ fn neither_patience_nor_a_window_has_a_longest_length() {
         "all of the past: compare how old it is, for `now - window` panics where the clock can't go \
          back so far, and whether it can depends on the platform"
     );
+
+    let micros = Duration::from_micros;
+    let mut messages = Acknowledgements::new(micros(1500));
+    let mut latencies = Latencies::new(micros(1500));
+    messages.sent(7, at(0));
+    messages.sent(8, at(0));
+    latencies.record(ms(20), at(0));
+
+    assert_eq!(
+        (messages.acknowledge(7, at(0) + micros(1499)), latencies.p99(at(0) + micros(1499))),
+        (true, Some(ms(20))),
+        "1.499 ms are less than 1.5 ms"
+    );
+    assert_eq!(
+        (messages.acknowledge(8, at(0) + micros(1500)), latencies.p99(at(0) + micros(1500))),
+        (false, None),
+        "and 1.5 ms are not, though both are 1 in whole milliseconds"
+    );
+
+    let mut messages = Acknowledgements::new(ms(0));
+    messages.sent(7, at(0));
+    assert!(!messages.acknowledge(7, at(0)), "no time is less than none");
+    assert_eq!(messages.take_overdue(at(0)), [7], "so each message is overdue at once");
 }
 
 #[test]

@@ -63,6 +63,12 @@ fn a_silent_replica_is_no_obstacle() {
         decided('A', &[]),
         "also when no more than these two have come: the others need not be waited for"
     );
+    assert_eq!(
+        vote(&replies("B-A---A-"), 1),
+        decided('A', &[0]),
+        "nor does it take more equal answers where there are more replicas than 3f + 1: of eight, of which \
+         one may lie, two that agree are proof"
+    );
 }
 
 #[test]

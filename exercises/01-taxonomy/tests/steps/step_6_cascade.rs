@@ -40,12 +40,11 @@ fn the_root_is_the_unhealthy_service_without_an_unhealthy_dependency() {
         "[database]",
         "the page has the complaints and the api has the errors, but both stand on the database"
     );
-}
-
-#[test]
-fn where_all_are_healthy_there_is_no_root() {
-    assert_eq!(roots_of([well("api", &["database"]), well("database", &[])]), "", "nothing is ill");
-    assert_eq!(roots_of([]), "", "nor is there in no services at all");
+    assert_eq!(
+        roots_of([ill("api", &["database", "database"]), ill("database", &[])]),
+        "[database]",
+        "and if a dependency is listed twice, it is still one"
+    );
 }
 
 #[test]
@@ -55,6 +54,8 @@ fn a_service_that_fails_by_itself_is_its_own_root() {
         "[api]",
         "everything that it depends on is well, and what depends on it bears with it"
     );
+    assert_eq!(roots_of([well("api", &["database"]), well("database", &[])]), "", "nothing is ill");
+    assert_eq!(roots_of([]), "", "nor is there in no services at all");
 }
 
 #[test]
@@ -141,6 +142,52 @@ fn a_circle_that_stands_on_something_unhealthy_is_no_root() {
         "[c, d]",
         "a and b are a circle that stands on the circle of c and d: only the lower one is a root"
     );
+}
+
+/// Every graph of these services, all unhealthy, in which none depends on itself.
+fn every_graph_of<const N: usize>(names: [&str; N]) -> impl Iterator<Item = Vec<Vec<&str>>> {
+    (0..1_u32 << (N * (N - 1))).map(move |arrows| {
+        let others = |from: usize| (0..N).filter(move |to| *to != from).enumerate();
+        let calls = |from: usize, place: usize| arrows >> (from * (N - 1) + place) & 1 == 1;
+        let depends_on = |from: usize| {
+            others(from).filter(move |(place, _)| calls(from, *place)).map(|(_, to)| names[to])
+        };
+        (0..N).map(|from| depends_on(from).collect()).collect()
+    })
+}
+
+#[test]
+fn in_every_graph_a_root_is_a_smallest_group_that_stands_on_nothing_else() {
+    const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+    for graph in every_graph_of(NAMES) {
+        let services = NAMES.iter().zip(&graph).map(|(name, depends_on)| ill(name, depends_on));
+        // A group stands on nothing else if all that its members depend on is in it.
+        let stands_alone = |group: &Vec<&str>| {
+            let members = NAMES.iter().zip(&graph).filter(|(name, _)| group.contains(name));
+            members.flat_map(|(_, depends_on)| depends_on).all(|name| group.contains(name))
+        };
+        let groups = (1..1_usize << NAMES.len()).map(|members| {
+            (0..NAMES.len()).filter(|at| members >> at & 1 == 1).map(|at| NAMES[at]).collect()
+        });
+        let mut groups: Vec<Vec<&str>> = groups.filter(stands_alone).collect();
+        groups.sort_unstable_by_key(Vec::len);
+        let mut expected: Vec<Vec<&str>> = Vec::new();
+        for group in groups {
+            if !expected.iter().any(|smaller| smaller.iter().all(|name| group.contains(name))) {
+                expected.push(group);
+            }
+        }
+        expected.sort_unstable();
+
+        assert_eq!(
+            roots(&services.collect()),
+            Ok(expected),
+            "a, b, c and d are unhealthy, and depend on {graph:?}, in this order. Where something is \
+             unhealthy there is a root, and from every service a way leads down to one. If one is missing, look at \
+             what is remembered of a service while a circle through it is still being walked"
+        );
+    }
 }
 
 #[test]

@@ -52,7 +52,8 @@ impl Heartbeats {
         todo!("step 2: beat")
     }
 
-    /// How many heartbeats in a row are missing at `now`; 0 for a `now` before the last of them.
+    /// How many heartbeats in a row are missing at `now`, or [`u32::MAX`] if more are; 0 for a `now` before
+    /// the last of them.
     pub fn missed(&self, now: Instant) -> u32 {
         todo!("step 2: missed")
     }
