@@ -1,6 +1,5 @@
 //! right: the roots are found by Tarjan's algorithm in one pass, and the vote keeps a tally
 
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
