@@ -1,17 +1,24 @@
 //! A breaker around the calls.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use lab_kit::attempt;
 use storm::{Failure, Timeline};
 
-use super::subject::{CallError, CircuitBreaker, Config, Transition};
-use crate::{Guard, LANE};
+use super::subject::{CallError, CircuitBreaker, Config, Outcome, Transition};
+use crate::{Fault, Guard, LANE, Setting, answer};
 
-pub fn guard(open_for: Duration, seed: u64, timeline: &Timeline) -> Guard {
+pub fn guard(setting: Setting, seed: u64, timeline: &Timeline) -> Guard {
     let breaker = || {
-        let config = Config { open_for, ..Config::default() };
+        let mut config = Config {
+            open_for: setting.open_for,
+            probe_lease: setting.probe_lease,
+            slow_call_threshold: setting.slow_after,
+            ..Config::default()
+        };
+        if setting.by_rate_alone {
+            config.failure_threshold = u32::MAX;
+        }
         CircuitBreaker::seeded(config, seed).expect("valid")
     };
     let marks = timeline.clone();
@@ -25,10 +32,21 @@ pub fn guard(open_for: Duration, seed: u64, timeline: &Timeline) -> Guard {
     Arc::new(move |call| {
         let breaker = Arc::clone(&breaker);
         Box::pin(async move {
-            breaker.call(|| call).await.map_err(|error| match error {
-                CallError::Rejected(_) => Failure::Shed,
-                CallError::Operation(failure) => failure,
-            })
+            let classify = |result: &Result<(), Fault>| match result {
+                Ok(()) => Outcome::Success,
+                Err(Fault::NotFound) => Outcome::Ignored,
+                Err(Fault::Failed) => Outcome::Failure,
+            };
+            let result = if setting.ignores_not_found {
+                breaker.call_classified(|| call, classify).await
+            } else {
+                breaker.call(|| call).await
+            };
+            match result {
+                Ok(()) => Ok(()),
+                Err(CallError::Operation(fault)) => answer(Err(fault)),
+                Err(CallError::Rejected(_)) => Err(Failure::Shed),
+            }
         })
     })
 }

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use lab_kit::chart::{Chart, Panel};
 use lab_kit::{Comparison, Knob, Runs, Scene, Shown, Table, Values, well_after};
-use storm::{
-    Dependency, Failure, Load, Model, Outage, OutageKind, Report, ServiceTime, StormError,
-};
+use storm::{Dependency, Load, Model, Outage, OutageKind, Report, ServiceTime, StormError};
 use tokio::time::timeout;
 
-use crate::{GUARDS, LANE, MakeGuard, NEEDS};
+use crate::{Fault, GUARDS, LANE, MakeGuard, NEEDS, Setting};
 
 pub const LENGTH: Duration = Duration::from_secs(180);
 pub const OUTAGE: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(90);
@@ -62,17 +60,18 @@ fn one(name: &str, guard: MakeGuard, values: &Values) -> Result<Report, StormErr
     let model = Model::new(SERVERS, ServiceTime::Exponential { mean: SERVICE })
         .and_then(|model| model.with_outage(hang))
         .expect("the constants above make sense");
+    let setting = Setting::open_for(values.seconds(&OPEN_FOR));
     storm::run(name, &load, |scene| {
         let payments = scene.dependency(DEPENDENCY, &model);
-        let guard = guard(values.seconds(&OPEN_FOR), values.seed(), &scene.timeline());
+        let guard = guard(setting, values.seed(), &scene.timeline());
         move |_request| guard(Box::pin(charge(payments.clone())))
     })
 }
 
-async fn charge(payments: Dependency) -> Result<(), Failure> {
+async fn charge(payments: Dependency) -> Result<(), Fault> {
     match timeout(PATIENCE, payments.call()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(Failure::Failed),
+        Ok(Err(_)) | Err(_) => Err(Fault::Failed),
     }
 }
 

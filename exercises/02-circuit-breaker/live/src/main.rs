@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use circuit_breaker_lab::{GUARDS, MakeGuard, NEEDS};
+use circuit_breaker_lab::{Fault, GUARDS, MakeGuard, NEEDS, Setting};
 use flaky::Flaky;
 use lab_kit::{Comparison, Knob, Lab, Runs, Scene, Shown, Table, Values, rounded};
-use storm::{Failure, Load, Report};
+use storm::{Load, Report};
 
 static LAB: Lab = Lab {
     name: "circuit-breaker --live",
@@ -84,11 +84,12 @@ fn one(guard: MakeGuard, server: &Flaky, values: &Values) -> anyhow::Result<Repo
     let url: Arc<str> = format!("http://{}/payments", server.addr()).into();
     let sent = Arc::new(AtomicU64::new(0));
     let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let setting = Setting::open_for(values.seconds(&OPEN_FOR));
     let report = storm::run_live("live", &load, |scene| {
         server.begin();
         let count = Arc::clone(&sent);
         scene.gauge(SENT, move || count.load(Relaxed) as f64);
-        let guard = guard(values.seconds(&OPEN_FOR), values.seed(), &scene.timeline());
+        let guard = guard(setting, values.seed(), &scene.timeline());
         let sent = Arc::clone(&sent);
         move |request| {
             let (client, url, sent) = (client.clone(), url.clone(), sent.clone());
@@ -101,7 +102,7 @@ fn one(guard: MakeGuard, server: &Flaky, values: &Values) -> anyhow::Result<Repo
     Ok(report)
 }
 
-async fn charge(client: &reqwest::Client, url: &str, id: u64) -> Result<(), Failure> {
+async fn charge(client: &reqwest::Client, url: &str, id: u64) -> Result<(), Fault> {
     let request = client
         .post(url)
         .header("x-request-id", id.to_string())
@@ -109,7 +110,7 @@ async fn charge(client: &reqwest::Client, url: &str, id: u64) -> Result<(), Fail
         .body(r#"{"amount":1250}"#);
     match request.send().await.and_then(reqwest::Response::error_for_status) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Failure::Failed),
+        Err(_) => Err(Fault::Failed),
     }
 }
 
