@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -23,11 +24,21 @@ pub enum Build {
     Broken(Vec<String>),
 }
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on cargo says only what goes wrong: for a command that runs several side by side.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Cargo in the root of a workbook.
 pub fn cargo(workbook: &Workbook) -> Command {
     // Cargo names itself to what it runs; so the toolchain stays the one that the reader chose.
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(&workbook.root);
+    if QUIET.load(Ordering::Relaxed) {
+        command.env("CARGO_TERM_QUIET", "true");
+    }
     if let Some(dir) = workbook.target_dir() {
         command.env("CARGO_TARGET_DIR", dir);
     }

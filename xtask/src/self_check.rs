@@ -11,11 +11,17 @@ mod solutions;
 mod starters;
 mod suites;
 
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
 use anyhow::Result;
 use clap::ValueEnum;
 use workbook::{Exercise, Workbook};
 
 use self::findings::Findings;
+use crate::cargo;
 use crate::generated::Mode;
 use crate::output::{self, bold, count, green, indent, red};
 
@@ -55,13 +61,24 @@ enum Part {
     Book,
 }
 
+/// Parts that share a target directory, which cargo locks. So they follow each other; lanes don't wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Copy,
+    Loom,
+    Workbook,
+}
+
 impl Part {
     const OF_AN_EXERCISE: [Self; 6] =
         [Self::Format, Self::Starters, Self::Solutions, Self::Right, Self::Mistakes, Self::Loom];
 
-    /// It works on a copy of the workbook.
-    fn on_copy(self) -> bool {
-        Self::OF_AN_EXERCISE[1..].contains(&self)
+    fn lane(self) -> Lane {
+        match self {
+            Self::Starters | Self::Solutions | Self::Right | Self::Mistakes => Lane::Copy,
+            Self::Loom => Lane::Loom,
+            Self::Format | Self::Suites | Self::Figures | Self::Book => Lane::Workbook,
+        }
     }
 
     fn title(self) -> String {
@@ -88,30 +105,80 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         (only, _, _) => only.to_vec(),
     };
     let mode = if args.bless { Mode::Bless } else { Mode::Verify };
-    let mut report = Report::default();
-    if parts.iter().any(|part| part.on_copy()) {
+    cargo::be_quiet();
+    if parts.iter().any(|part| part.lane() != Lane::Workbook) {
         output::err(&format!("a copy to work on: {}", scratch::copy(workbook)?));
     }
     let copy = scratch::workbook(workbook);
-    for part in parts {
-        report.part(&part.title(), || match part {
-            Part::Format => declared::check(workbook, &exercises, mode),
-            Part::Starters => Ok(each(&copy, &exercises, starters::check)),
-            Part::Solutions => Ok(each(&copy, &exercises, solutions::check)),
-            Part::Right => Ok(each(&copy, &exercises, right::check)),
-            Part::Mistakes => Ok(each(&copy, &exercises, mistakes::check)),
-            Part::Loom => Ok(each(&copy, &exercises, suites::loom)),
-            Part::Suites => suites::left_out(workbook),
-            Part::Figures => figures::check(workbook, mode),
-            Part::Book => suites::book(workbook),
-        });
-    }
-    output::out(&if report.wrong == 0 {
-        format!("\n{}", green(format!("check: {} in order", count(report.parts, "part"))))
+    let check = |part| match part {
+        Part::Format => declared::check(workbook, &exercises, mode),
+        Part::Starters => Ok(each(&copy, &exercises, starters::check)),
+        Part::Solutions => Ok(each(&copy, &exercises, solutions::check)),
+        Part::Right => Ok(each(&copy, &exercises, right::check)),
+        Part::Mistakes => Ok(each(&copy, &exercises, mistakes::check)),
+        Part::Loom => Ok(each(&copy, &exercises, suites::loom)),
+        Part::Suites => suites::left_out(workbook),
+        Part::Figures => figures::check(workbook, mode),
+        Part::Book => suites::book(workbook),
+    };
+    let wrong = side_by_side(&parts, check);
+    output::out(&if wrong == 0 {
+        format!("\n{}", green(format!("check: {} in order", count(parts.len(), "part"))))
     } else {
-        format!("\n{}", red(format!("check: {} to mend", count(report.wrong, "finding"))))
+        format!("\n{}", red(format!("check: {} to mend", count(wrong, "finding"))))
     });
-    Ok(report.wrong == 0)
+    Ok(wrong == 0)
+}
+
+/// Runs the lanes beside each other, and tells the parts in their order; how many findings there are.
+fn side_by_side(parts: &[Part], check: impl Fn(Part) -> Result<Findings> + Sync) -> usize {
+    let (send, done) = mpsc::channel();
+    let mut wrong = 0;
+    thread::scope(|scope| {
+        for lane in [Lane::Copy, Lane::Loom, Lane::Workbook] {
+            let (send, check) = (send.clone(), &check);
+            let of_lane = parts.iter().enumerate().filter(move |(_, part)| part.lane() == lane);
+            scope.spawn(move || {
+                for (index, part) in of_lane {
+                    output::err(&format!("begun: {}", part.title()));
+                    let begin = Instant::now();
+                    let found = check(*part).unwrap_or_else(|error| Findings {
+                        wrong: vec![format!("could not be checked: {error:#}")],
+                        ..Findings::default()
+                    });
+                    output::err(&format!("{} s: {}", begin.elapsed().as_secs(), part.title()));
+                    let _ = send.send((index, found));
+                }
+            });
+        }
+        drop(send);
+        let mut waiting = BTreeMap::new();
+        let mut untold = parts.iter().enumerate().peekable();
+        for (index, found) in done {
+            waiting.insert(index, found);
+            while let Some((index, part)) = untold.peek()
+                && let Some(found) = waiting.remove(index)
+            {
+                wrong += found.wrong.len();
+                tell(index + 1, **part, &found);
+                untold.next();
+            }
+        }
+    });
+    wrong
+}
+
+fn tell(number: usize, part: Part, found: &Findings) {
+    output::out(&bold(format!("\n{number}. {}", part.title())));
+    for line in &found.told {
+        output::out(&indent(line, 3));
+    }
+    for finding in &found.wrong {
+        output::out(&format!("   {}  {}", red("wrong"), indent(finding, 10).trim_start()));
+    }
+    if found.wrong.is_empty() {
+        output::out(&format!("   {}", green("in order")));
+    }
 }
 
 fn each(
@@ -127,31 +194,4 @@ fn each(
         }
     }
     all
-}
-
-#[derive(Default)]
-struct Report {
-    parts: usize,
-    wrong: usize,
-}
-
-impl Report {
-    fn part(&mut self, title: &str, check: impl FnOnce() -> Result<Findings>) {
-        self.parts += 1;
-        output::out(&bold(format!("\n{}. {title}", self.parts)));
-        let found = check().unwrap_or_else(|error| Findings {
-            wrong: vec![format!("could not be checked: {error:#}")],
-            ..Findings::default()
-        });
-        self.wrong += found.wrong.len();
-        for line in &found.told {
-            output::out(&indent(line, 3));
-        }
-        for finding in &found.wrong {
-            output::out(&format!("   {}  {}", red("wrong"), indent(finding, 10).trim_start()));
-        }
-        if found.wrong.is_empty() {
-            output::out(&format!("   {}", green("in order")));
-        }
-    }
 }

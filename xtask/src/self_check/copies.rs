@@ -16,6 +16,9 @@ use crate::spec::Spec;
 /// Variants in work at a time, for each core: cargo's start is paid once for all of them.
 const SIDE_BY_SIDE: usize = 2;
 
+/// Folders below a package's that it is built without.
+const NOT_OF_THE_PACKAGE: [&str; 6] = [".starter", "bench", "lab", "live", "mistakes", "right"];
+
 /// Some files of a package changed.
 pub struct Variant<T> {
     /// The file that it comes from.
@@ -86,7 +89,7 @@ impl Copy {
     fn write(&self, scratch: &Workbook, original: &Tree, changed: &Tree) -> Result<()> {
         let folder = scratch.root.join("solutions").join(&self.package);
         let is_own =
-            |path: &Path| !["lab", "bench", ".starter"].iter().any(|of| path.starts_with(of));
+            |path: &Path| !NOT_OF_THE_PACKAGE.iter().any(|folder| path.starts_with(folder));
         for (path, content) in original.iter().filter(|(path, _)| is_own(path)) {
             let content = changed.get(path).unwrap_or(content);
             if path == Path::new("Cargo.toml") {

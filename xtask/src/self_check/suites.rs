@@ -7,10 +7,11 @@ use workbook::{Exercise, Subject, Workbook};
 
 use super::findings::Findings;
 use crate::cargo::{self, Metadata};
-use crate::process::{self, End};
+use crate::process::{self, End, Outcome};
 
 /// Loom tries every interleaving; a model that has grown too large shows here.
-const LOOM_LIMIT: Duration = Duration::from_secs(300);
+const LOOM_LIMIT: Duration = Duration::from_secs(600);
+const SUITE_LIMIT: Duration = Duration::from_secs(3600);
 
 /// The solution's loom tests. `--cfg loom` changes every crate, hence the target directory.
 pub fn loom(copy: &Workbook, exercise: &Exercise) -> Result<Findings> {
@@ -20,12 +21,17 @@ pub fn loom(copy: &Workbook, exercise: &Exercise) -> Result<Findings> {
         found.tell(format!("{package}: no tests/loom.rs"));
         return Ok(found);
     }
-    let mut command = cargo::cargo(copy);
-    command.args(["test", "--release", "--package", &package, "--test", "loom"]);
-    command
-        .env("RUSTFLAGS", "--cfg loom")
-        .env("CARGO_TARGET_DIR", copy.scratch_dir().join("loom-target"));
-    let outcome = process::run(command, LOOM_LIMIT)?;
+    let cargo = |flag: &[&str]| {
+        let mut command = cargo::cargo(copy);
+        command.args(["test", "--release", "--package", &package, "--test", "loom"]).args(flag);
+        command
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_TARGET_DIR", copy.scratch_dir().join("loom-target"));
+        command
+    };
+    // The limit is for the tests; what keeps it from compiling, the next turn tells.
+    process::run(cargo(&["--no-run"]), SUITE_LIMIT)?;
+    let outcome = process::run(cargo(&[]), LOOM_LIMIT)?;
     let seconds = outcome.took.as_secs();
     match outcome.end {
         End::Exited(status) if status.success() => found.tell(format!("{package}: {seconds} s")),
@@ -55,7 +61,8 @@ pub fn left_out(workbook: &Workbook) -> Result<Findings> {
     found.tell(names.join(", "));
     let packages = names.iter().flat_map(|name| ["--package", name]);
     let args: Vec<_> = ["test", "--quiet"].into_iter().chain(packages).collect();
-    cargo_suite(workbook, &args, found)
+    cargo_suite(workbook, &args, &mut found)?;
+    Ok(found)
 }
 
 pub fn book(workbook: &Workbook) -> Result<Findings> {
@@ -65,12 +72,21 @@ pub fn book(workbook: &Workbook) -> Result<Findings> {
         return Ok(found);
     }
     let args = ["run", "--quiet", "--package", "book-builder", "--", "check"];
-    cargo_suite(workbook, &args, found)
+    let said = cargo_suite(workbook, &args, &mut found)?;
+    found.told.extend(said.lines().map(str::to_owned));
+    Ok(found)
 }
 
-fn cargo_suite(workbook: &Workbook, args: &[&str], mut found: Findings) -> Result<Findings> {
-    if !cargo::stream(workbook, args)? {
-        found.wrong(format!("`cargo {}` failed: see its message above", args.join(" ")));
+/// Runs cargo to its end; what it printed, if that is a failure.
+fn cargo_suite(workbook: &Workbook, args: &[&str], found: &mut Findings) -> Result<String> {
+    let mut command = cargo::cargo(workbook);
+    command.args(args);
+    let Outcome { end, stdout, stderr, .. } = process::run(command, SUITE_LIMIT)?;
+    let args = args.join(" ");
+    match end {
+        End::Exited(status) if status.success() => return Ok(stdout),
+        End::Exited(_) => found.wrong(format!("`cargo {args}` failed:\n{stdout}{stderr}")),
+        End::TimedOut { .. } => found.wrong(format!("`cargo {args}` came to no end in an hour")),
     }
-    Ok(found)
+    Ok(String::new())
 }

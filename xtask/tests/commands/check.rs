@@ -377,7 +377,7 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
        wrong  book/src/figures/c.svg comes from nothing any more: run `cargo xtask book --figures`
 
     2. The book is sound
-    book ["check"]
+       book ["check"]
        in order
     "#);
 }
