@@ -1,8 +1,5 @@
 //! right: written from the page and the starter alone; roots are found in one search for strongly connected components (Tarjan)
 
-// The tasks leave things unused. Delete this line when the last one is done.
-#![allow(unused)]
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 

@@ -593,7 +593,7 @@ fn colour_is_for_terminals_and_never_against_no_color() {
 #[test]
 fn watch_runs_what_changed_and_goes_on() {
     let workbook = Workbook::new();
-    let mut command = workbook.command(&["verify", "--watch"]);
+    let mut command = workbook.command(&["verify", "--watch", "1", "2"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (send, lines) = mpsc::channel();
     for pipe in [
@@ -618,7 +618,7 @@ fn watch_runs_what_changed_and_goes_on() {
         }
     };
 
-    wait_for(&["watching exercises"]);
+    wait_for(&["watching exercises/01-adder/src, exercises/02-summer/src; Ctrl-C ends it"]);
     workbook.solve("02-summer");
     wait_for(&["──── summer changed ────", "5 of 5 steps, passed", "watching exercises"]);
     workbook.solve("01-adder");
