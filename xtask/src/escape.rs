@@ -128,23 +128,37 @@ fn keep(workbook: &Workbook, id: &str, diff: &str) -> Result<String> {
 
 fn escaped(exercise: &Exercise, file: &str, changed: usize) -> String {
     let (id, folder) = (&exercise.id, &exercise.folder);
+    let hang = |text: &str, by| indent(&wrap(text, by), by);
     let mut text = format!(
-        " {} No check of {id} notices. What you changed is in {}.\n",
-        green("Escaped:"),
-        bold(file)
+        " {}{}",
+        green("Escaped: "),
+        hang(&format!("No check of {id} notices. What you changed is in {}.", bold(file)), 10)
+            .trim_start()
     );
     if changed > MANY_LINES {
-        text += &format!(
-            " It differs from the reference in {changed} lines: make the same mistake in the reference\n (cargo xtask escape {id} --start), so that others can see it.\n"
+        text += &hang(
+            &format!(
+                "It differs from the reference in {changed} lines. Make the same mistake in the reference, so that others can see it: cargo xtask escape {id} --start"
+            ),
+            1,
         );
     }
-    text += &format!(
-        "\n If it breaks a sentence of the contract, it is worth a pull request:\n   \
-         1  fill in the header: what is wrong, why one does it, where it happened, which check catches it\n   \
-         2  move the file to solutions/{folder}/mistakes/\n   \
-         3  write that check in exercises/{folder}/tests/steps/\n   \
-         4  cargo xtask check --only mistakes {id}\n \
-         If it is right after all, and another design: solutions/{folder}/right/ keeps those.\n"
+    text.push('\n');
+    text += &hang("If it breaks a sentence of the contract, it is worth a pull request:", 1);
+    let ways = [
+        "fill in the header: what is wrong, why one does it, where it happened, which check catches it",
+        &format!("move the file to solutions/{folder}/mistakes/"),
+        &format!("write that check in exercises/{folder}/tests/steps/"),
+        &format!("cargo xtask check --only mistakes {id}"),
+    ];
+    for (way, n) in ways.iter().zip(1..) {
+        text += &format!("   {n}  {}", hang(way, 6).trim_start());
+    }
+    text += &hang(
+        &format!(
+            "If it is right after all, and another design: solutions/{folder}/right/ keeps those."
+        ),
+        1,
     );
     text
 }

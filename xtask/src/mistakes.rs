@@ -134,7 +134,8 @@ fn result(
     text += &if guessed {
         format!(" {} {} catches it.\n\n", green("Right:"), guess.name)
     } else {
-        format!(" {} {} passes.\n\n", red("No:"), guess.name)
+        let near = if guess.step.module() == named.module { " The step is right." } else { "" };
+        format!(" {} {} passes.{near}\n\n", red("No:"), guess.name)
     };
     let step = exercise.steps.iter().find(|step| step.module() == named.module);
     let step =

@@ -157,6 +157,6 @@ fn all_passed(exercises: &[Exercise], report: &Report, subject: Subject) -> Stri
 fn afterwards(exercise: &Exercise) -> String {
     let (id, page) = (&exercise.id, exercise.page(None));
     format!(
-        "   lab      cargo xtask lab {id}\n   compare  cargo xtask solution {id} --diff\n   read     cargo xtask book --open {page}\n"
+        "   lab      cargo xtask lab {id}\n   compare  cargo xtask solution {id} --diff\n   play     cargo xtask mistakes {id}\n   read     cargo xtask book --open {page}\n"
     )
 }

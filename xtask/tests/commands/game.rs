@@ -62,7 +62,7 @@ fn a_guess_is_decided_by_the_spec_and_counted() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     for told in [
         " Which check catches it?\n   1.1  zero_grows_by_1\n",
-        " No: zero_grows_by_1 passes.\n",
+        " No: zero_grows_by_1 passes. The step is right.\n",
         "          got 10, expected 11\n          and by 1 more check\n",
         "score  1 of 2 guessed, 0 to go",
     ] {

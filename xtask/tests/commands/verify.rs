@@ -133,6 +133,7 @@ fn the_first_open_step_is_shown_and_then_what_comes_after_all_have_passed() {
     adder is done. See it work, and compare:
       lab      cargo xtask lab adder
       compare  cargo xtask solution adder --diff
+      play     cargo xtask mistakes adder
       read     cargo xtask book --open adder
 
     next: step 1, add-1                exercises/02-summer/src/lib.rs:2
@@ -187,9 +188,11 @@ fn the_first_open_step_is_shown_and_then_what_comes_after_all_have_passed() {
     All passed: 30 checks. What comes next:
       lab      cargo xtask lab adder
       compare  cargo xtask solution adder --diff
+      play     cargo xtask mistakes adder
       read     cargo xtask book --open adder
       lab      cargo xtask lab summer
       compare  cargo xtask solution summer --diff
+      play     cargo xtask mistakes summer
       read     cargo xtask book --open summer
     ");
 
@@ -422,6 +425,7 @@ fn files_that_were_edited_or_deleted_are_named_with_the_way_back() {
     All passed: 15 checks. What comes next:
       lab      cargo xtask lab adder
       compare  cargo xtask solution adder --diff
+      play     cargo xtask mistakes adder
       read     cargo xtask book --open adder
     ");
 
