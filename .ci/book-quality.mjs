@@ -1,7 +1,7 @@
 // Looks at every page of the built book in Chromium, and fails with page, rule and element.
 //
 //   apt-get install --yes chromium npm hunspell hunspell-en-gb && npm install --prefix .ci
-//   cargo xtask book && node .ci/book-quality.mjs [FOLDER OF PAGES] [PAGE…]
+//   cargo xtask book --static && node .ci/book-quality.mjs [FOLDER OF PAGES] [PAGE…]
 //
 // In light and in dark: axe-core (contrast, names, alternatives, order of headings). At the width of a
 // phone: nothing scrolls sideways. On paper: nothing is cut off. Every word is British English or stands in words.txt. And what the book's
@@ -21,7 +21,7 @@ const pages = readdirSync(folder)
     .filter(name => name.endsWith('.html') && !['toc.html', 'index.html', 'open.html'].includes(name))
     .filter(name => only.length === 0 || only.includes(name));
 if (pages.length === 0) {
-    throw new Error(`no pages in ${folder}: run \`cargo xtask book\` first`);
+    throw new Error(`no pages in ${folder}: run \`cargo xtask book --static\` first`);
 }
 
 // How many elements are shown for each rule that a page breaks.

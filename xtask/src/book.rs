@@ -1,7 +1,8 @@
-//! `cargo xtask book`: the book, around the figures in the repository; with `--figures`, around new
-//! ones from a run of the solutions. Drawing compiles every lab, so a reader's first click on a page
-//! does without; that the figures are those of the code is `check`'s business.
+//! `cargo xtask book`: serves the book on loopback, or writes it into files, around the figures in the repository;
+//! with `--figures`, around new ones from a run of the solutions. Drawing compiles every lab, so a reader's first
+//! click on a page does without; that the figures are those of the code is `check`'s business.
 
+use std::env;
 use std::fs;
 use std::path::Path;
 
@@ -17,11 +18,11 @@ pub struct Args {
     /// Open the book in the browser, at a page if you name one (`circuit-breaker#trip`)
     #[arg(long, value_name = "PAGE#ANCHOR", num_args = 0..=1, default_missing_value = "")]
     open: Option<String>,
-    /// Serve the book on this machine and rebuild it when a file changes
-    #[arg(long, conflicts_with = "open")]
-    serve: bool,
-    /// Where to serve it, on 127.0.0.1
-    #[arg(long, value_name = "PORT", requires = "serve")]
+    /// Write the pages into book/book instead of serving them, as for hosting
+    #[arg(long = "static")]
+    files: bool,
+    /// Where to serve it, on 127.0.0.1 [default: 3000; 0 takes any free port]
+    #[arg(long, value_name = "PORT", conflicts_with = "files")]
     port: Option<u16>,
     /// Draw the figures anew first, from a run of the solutions: after a change to a lab
     #[arg(long)]
@@ -34,17 +35,18 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
             output::err(&line);
         }
     }
-    let mut all = vec!["run", "--package", "book-builder", "--"];
-    let port = args.port.map(|port| port.to_string());
-    match &args.open {
-        _ if args.serve => {
-            all.push("serve");
-            all.extend(port.iter().flat_map(|port| ["--port", port.as_str()]));
-        }
-        None => all.push("build"),
-        Some(page) if page.is_empty() => all.extend(["build", "--open"]),
-        Some(page) => all.extend(["build", "--open", page]),
+    let mut all = ["run", "--package", "book-builder", "--"].map(str::to_owned).to_vec();
+    if args.files {
+        all.push("build".to_owned());
+    } else {
+        let xtask = env::current_exe().context("cannot tell where this program is")?;
+        let xtask =
+            xtask.to_str().with_context(|| format!("{} is not Unicode", xtask.display()))?;
+        all.extend(["serve".to_owned(), format!("--xtask={xtask}")]);
+        all.extend(args.port.map(|port| format!("--port={port}")));
     }
+    all.extend(args.open.as_ref().map(|page| format!("--open={page}")));
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
     cargo::must_stream(workbook, &all, "the book").map(|()| true)
 }
 

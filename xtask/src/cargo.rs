@@ -79,9 +79,14 @@ pub fn must_stream(workbook: &Workbook, args: &[&str], what: &str) -> Result<()>
 }
 
 /// Compiles the program of a package in release mode, with the terminal as it is, and says where it is.
-pub fn build_program(workbook: &Workbook, package: &str, what: &str) -> Result<PathBuf> {
+pub fn build_program(
+    workbook: &Workbook,
+    package: &str,
+    features: &[&str],
+    what: &str,
+) -> Result<PathBuf> {
     let mut command = cargo(workbook);
-    command.args(["build", "--release", "--package", package]);
+    command.args(["build", "--release", "--package", package]).args(features);
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = command.output().with_context(|| cannot_start(&command))?;
     let lines = output.stdout.split(|byte| *byte == b'\n');

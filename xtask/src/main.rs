@@ -73,7 +73,7 @@ enum Command {
     Mistakes(mistakes::Args),
     /// Make a passing answer wrong: does a check notice?
     Escape(escape::Args),
-    /// Build the book
+    /// Serve the book, with the verdicts on your code in its pages
     Book(book::Args),
     /// For contributors: begin a new exercise, as a draft that `check` accepts
     New(new::Args),

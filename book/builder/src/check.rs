@@ -23,7 +23,7 @@ pub struct Report {
 /// Builds the book of the workbook at `root` into a temporary folder and checks it.
 pub fn check(root: &Path) -> Result<Report> {
     let out = tempfile::tempdir()?;
-    let rendered = render(root, out.path(), None)?;
+    let rendered = render(root, out.path(), false)?;
     let site = Site::load(out.path(), &rendered)?;
     let mut report = site.report();
     let warnings = rendered.warnings.iter();

@@ -76,7 +76,7 @@ const ROWS: [(&str, &[&str]); 21] = [
 fn every_subject_of_the_source_has_its_place_in_the_book() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let out = tempfile::tempdir().unwrap();
-    let rendered = render(root, out.path(), None).unwrap();
+    let rendered = render(root, out.path(), false).unwrap();
     let anchors: BTreeMap<_, _> = rendered
         .sources
         .keys()

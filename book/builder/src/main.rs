@@ -4,12 +4,12 @@ mod check;
 #[cfg(test)]
 mod coverage;
 mod directive;
+mod live;
 mod open;
 mod preprocess;
 mod render;
 #[cfg(test)]
 mod scratch;
-mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,10 +35,17 @@ enum Command {
         #[arg(long, value_name = "PAGE#ANCHOR", num_args = 0..=1, default_missing_value = "")]
         open: Option<String>,
     },
-    /// Serves the book on 127.0.0.1 and builds it anew when its sources change
+    /// Serves the book on 127.0.0.1, with the verdicts on the reader's code in its pages
     Serve {
+        /// 0 takes any free port
         #[arg(long, default_value_t = 3000)]
         port: u16,
+        /// Open it in the browser, at a page such as `circuit-breaker#half-open` if one is given
+        #[arg(long, value_name = "PAGE#ANCHOR", num_args = 0..=1, default_missing_value = "")]
+        open: Option<String>,
+        /// The program of `cargo xtask`, to verify and to build labs with
+        #[arg(long, value_name = "FILE")]
+        xtask: Option<PathBuf>,
     },
     /// Builds the book into a temporary folder and checks links, anchors, figures and headings
     Check,
@@ -66,14 +73,16 @@ fn run(arguments: Arguments) -> Result<()> {
     let root = std::path::absolute(root)?;
     match arguments.command {
         Command::Build { open } => build(&root, open.as_deref()),
-        Command::Serve { port } => serve::serve(&root, port),
+        Command::Serve { port, open, xtask } => {
+            live::serve(&live::Options { root, xtask, port, open })
+        }
         Command::Check => check(&root),
     }
 }
 
 fn build(root: &Path, open: Option<&str>) -> Result<()> {
     let out = root.join("book").join("book");
-    let rendered = render::render(root, &out, None)?;
+    let rendered = render::render(root, &out, false)?;
     for warning in &rendered.warnings {
         eprintln!("warning: {warning}");
     }

@@ -13,17 +13,32 @@ use crate::check::{ids, nearest};
 /// Systems drop the `#ANCHOR` of a file on the way to the browser. So an anchor is reached through a
 /// small page that goes on to it.
 pub fn entry(out: &Path, target: &str) -> Result<PathBuf> {
+    let address = page(out, target)?;
+    if !address.contains('#') {
+        return Ok(out.join(address));
+    }
+    let entry = out.join("open.html");
+    let refresh = format!(
+        "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>The book</title>\n\
+         <meta http-equiv=\"refresh\" content=\"0; url={address}\">\n\
+         <a href=\"{address}\">Go on to the book</a>\n"
+    );
+    fs::write(&entry, refresh).with_context(|| format!("cannot write {}", entry.display()))?;
+    Ok(entry)
+}
+
+/// The address of `PAGE#ANCHOR` in the book in `out`: `circuit-breaker.html#trip`.
+pub fn page(out: &Path, target: &str) -> Result<String> {
     let (page, anchor) = target.split_once('#').unwrap_or((target, ""));
     let page = page.trim_end_matches(".html").trim_end_matches(".md");
     let page = format!("{}.html", if page.is_empty() { "index" } else { page });
-    let file = out.join(&page);
-    let Ok(html) = fs::read_to_string(&file) else {
+    let Ok(html) = fs::read_to_string(out.join(&page)) else {
         let pages = pages(out)?;
         let near = nearest(&page, pages.iter()).trim_end_matches(".html");
         bail!("the book has no page `{page}`: did you mean `{near}`?");
     };
     if anchor.is_empty() {
-        return Ok(file);
+        return Ok(page);
     }
     let ids = ids(&Html::parse_document(&html));
     ensure!(
@@ -31,14 +46,7 @@ pub fn entry(out: &Path, target: &str) -> Result<PathBuf> {
         "{page} has no `#{anchor}`: did you mean `#{}`?",
         nearest(anchor, ids.iter())
     );
-    let entry = out.join("open.html");
-    let refresh = format!(
-        "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>The book</title>\n\
-         <meta http-equiv=\"refresh\" content=\"0; url={page}#{anchor}\">\n\
-         <a href=\"{page}#{anchor}\">Go on to the book</a>\n"
-    );
-    fs::write(&entry, refresh).with_context(|| format!("cannot write {}", entry.display()))?;
-    Ok(entry)
+    Ok(format!("{page}#{anchor}"))
 }
 
 fn pages(out: &Path) -> Result<Vec<String>> {
@@ -65,7 +73,7 @@ mod tests {
     fn a_page_is_found_with_or_without_its_ending() {
         let scratch = Scratch::book();
         let out = scratch.root().join("out");
-        render(scratch.root(), &out, None).unwrap();
+        render(scratch.root(), &out, false).unwrap();
         for (target, file) in [("two", "two.html"), ("two.md", "two.html"), ("", "index.html")] {
             assert_eq!(entry(&out, target).unwrap(), out.join(file), "{target}");
         }
@@ -78,7 +86,7 @@ mod tests {
     fn what_is_not_there_is_refused_with_the_nearest_name() {
         let scratch = Scratch::book();
         let out = scratch.root().join("out");
-        render(scratch.root(), &out, None).unwrap();
+        render(scratch.root(), &out, false).unwrap();
         let error = |target| entry(&out, target).unwrap_err().to_string();
         assert_eq!(error("tow"), "the book has no page `tow.html`: did you mean `two`?");
         assert_eq!(error("one#tirp"), "one.html has no `#tirp`: did you mean `#trip`?");

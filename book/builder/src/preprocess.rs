@@ -128,7 +128,10 @@ impl Page<'_> {
             .next()
             .and_then(|svg| svg.attr("data-command"))
             .with_context(|| format!("figures/{name}.svg needs a data-command"))?;
-        let mut html = format!("<figure id=\"figure-{name}\">\n");
+        // Whose knobs the live book puts below it.
+        let lab = command.strip_prefix("cargo xtask lab ").and_then(|rest| rest.split(' ').next());
+        let lab = lab.map(|lab| format!(" data-lab=\"{lab}\"")).unwrap_or_default();
+        let mut html = format!("<figure id=\"figure-{name}\"{lab}>\n");
         for line in svg.lines().filter(|line| !line.trim().is_empty()) {
             html.push_str(line);
             html.push('\n');
@@ -143,11 +146,18 @@ impl Page<'_> {
 
     fn checks(&self, exercise: &str, step: usize) -> Result<String> {
         let exercise = Exercise::load(self.root, exercise)?;
-        let checks = exercise.checks(self.root, exercise.step(step)?)?;
-        let mut html = "<ul class=\"checks\">\n".to_owned();
+        let step = exercise.step(step)?;
+        let checks = exercise.checks(self.root, step)?;
+        let (exercise, step) = (&exercise.id, &step.id);
+        let mut html =
+            format!("<ul class=\"checks\" data-exercise=\"{exercise}\" data-step=\"{step}\">\n");
         for name in checks {
             let code = breakable(&name);
-            writeln!(html, "<li>{} <code>{code}</code></li>", sentence(&name))?;
+            writeln!(
+                html,
+                "<li data-check=\"{name}\">{} <code>{code}</code></li>",
+                sentence(&name)
+            )?;
         }
         html.push_str("</ul>\n");
         Ok(html)
@@ -168,7 +178,8 @@ impl Page<'_> {
             let step = exercise.step(mistake.step)?;
             if heading.replace(mistake.step) != Some(mistake.step) {
                 let link = self.link(&exercise, Some(step));
-                writeln!(text, "### Caught in [step {}]({link}): {}\n", mistake.step, step.title)?;
+                // Not a heading: the sidebar has enough of them.
+                writeln!(text, "**Caught in [step {}]({link}): {}**\n", mistake.step, step.title)?;
             }
             // Longer than any run of backticks that a diff of Rust code may hold.
             let fence = "`".repeat(8);
@@ -334,7 +345,10 @@ mod tests {
         let text = "{{#figure outage | The *same* outage.}}";
         let html = expand(&Scratch::book(), "one.md", text).unwrap();
         let (block, rest) = html.split_once("\n\n").unwrap();
-        assert!(block.starts_with("<figure id=\"figure-outage\">\n<svg"), "{block}");
+        assert!(
+            block.starts_with("<figure id=\"figure-outage\" data-lab=\"breaker\">\n<svg"),
+            "{block}"
+        );
         assert!(block.ends_with("</svg>\n<figcaption>"), "{block}");
         assert!(rest.starts_with("The *same* outage.\n\n"), "{rest}");
         assert!(rest.contains("Reproduce: <code>cargo xtask lab breaker --seed 7</code>"));
@@ -343,9 +357,9 @@ mod tests {
     #[test]
     fn checks_are_sentences_with_their_names() {
         let html = expand(&Scratch::book(), "one.md", "{{#checks 02-breaker 1}}").unwrap();
-        let expected = "<ul class=\"checks\">\n\
-            <li>Failures open it <code>failures_<wbr>open_<wbr>it</code></li>\n\
-            <li>A success resets the streak <code>a_<wbr>success_<wbr>resets_<wbr>the_<wbr>streak</code></li>\n\
+        let expected = "<ul class=\"checks\" data-exercise=\"breaker\" data-step=\"trip\">\n\
+            <li data-check=\"failures_open_it\">Failures open it <code>failures_<wbr>open_<wbr>it</code></li>\n\
+            <li data-check=\"a_success_resets_the_streak\">A success resets the streak <code>a_<wbr>success_<wbr>resets_<wbr>the_<wbr>streak</code></li>\n\
             </ul>\n\n";
         assert_eq!(html, expected);
     }
@@ -375,7 +389,7 @@ mod tests {
     fn a_mistake_stands_under_its_step_with_why_where_its_check_and_the_change() {
         let text = expand(&Scratch::book(), "one.md", "{{#mistakes 02-breaker}}").unwrap();
         for part in [
-            "### Caught in [step 1](#trip): Trip\n\n<details class=\"mistake\">\n\
+            "**Caught in [step 1](#trip): Trip**\n\n<details class=\"mistake\">\n\
              <summary>A stale result closes the breaker</summary>",
             "It looks *harmless*.",
             "somelib 1.2",

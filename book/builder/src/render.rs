@@ -24,11 +24,15 @@ pub struct Rendered {
     pub warnings: Vec<String>,
 }
 
+/// What only the live server's pages have, from `book/`.
+const LIVE_SCRIPT: &str = "theme/live.js";
+const LIVE_STYLE: &str = "theme/live.css";
+
 /// Renders the book of the workbook at `root` into `out`, whose earlier content goes.
-/// `live_reload` is the path of the websocket that tells a page to load itself anew.
+/// `live` adds what the pages of the live server need.
 ///
 /// On an error `out` still holds the earlier content, unless the rendering itself failed.
-pub fn render(root: &Path, out: &Path, live_reload: Option<&str>) -> Result<Rendered> {
+pub fn render(root: &Path, out: &Path, live: bool) -> Result<Rendered> {
     let warnings = Warnings::default();
     let sources = tracing::subscriber::with_default(warnings.clone(), || {
         let book = root.join("book");
@@ -39,8 +43,9 @@ pub fn render(root: &Path, out: &Path, live_reload: Option<&str>) -> Result<Rend
         config.get::<HtmlConfig>("output.html").with_context(|| file.display().to_string())?;
         out.clone_into(&mut config.build.build_dir);
         config.build.use_default_preprocessors = false;
-        if let Some(path) = live_reload {
-            config.set("output.html.live-reload-endpoint", path)?;
+        if live {
+            add(&mut config, "output.html.additional-js", LIVE_SCRIPT)?;
+            add(&mut config, "output.html.additional-css", LIVE_STYLE)?;
         }
         let mut book = MDBook::load_with_config(book, config)?;
         book.with_preprocessor(Directives::new(root))
@@ -51,6 +56,13 @@ pub fn render(root: &Path, out: &Path, live_reload: Option<&str>) -> Result<Rend
     })?;
     let warnings = warnings.take();
     Ok(Rendered { sources, warnings })
+}
+
+/// Adds a file to a list of files in the configuration.
+fn add(config: &mut Config, list: &str, file: &str) -> Result<()> {
+    let mut files = config.get::<Vec<String>>(list)?.unwrap_or_default();
+    files.push(file.to_owned());
+    config.set(list, files)
 }
 
 fn sources(book: &MDBook) -> BTreeMap<String, String> {
@@ -133,7 +145,7 @@ mod tests {
         scratch.write("book/src/one.md", every_directive);
         let out = scratch.root().join("out");
         let [first, second] = [(), ()].map(|()| {
-            let rendered = render(scratch.root(), &out, None).unwrap();
+            let rendered = render(scratch.root(), &out, false).unwrap();
             assert_eq!(rendered.warnings, [""; 0]);
             let mut bytes = BTreeMap::new();
             files(&out, &mut bytes);
@@ -152,7 +164,7 @@ mod tests {
             let scratch = Scratch::book();
             let toml = format!("[build]\ncreate-missing = false\n{at}\n{key}\n");
             scratch.write("book/book.toml", &toml);
-            let result = render(scratch.root(), &scratch.root().join("out"), None);
+            let result = render(scratch.root(), &scratch.root().join("out"), false);
             let error = format!("{:#}", result.err().expect("the build must fail"));
             assert!(error.contains("unknown field"), "{error}");
         }
@@ -162,9 +174,9 @@ mod tests {
     fn a_wrong_directive_fails_the_build_with_chapter_and_line_and_leaves_the_last_one() {
         let scratch = Scratch::book();
         let out = scratch.root().join("out");
-        render(scratch.root(), &out, None).unwrap();
+        render(scratch.root(), &out, false).unwrap();
         scratch.write("book/src/two.md", "# Two\n\n## The idea\n\n{{#figrue a | b}}\n");
-        let result = render(scratch.root(), &out, None);
+        let result = render(scratch.root(), &out, false);
         let error = format!("{:#}", result.err().expect("the build must fail"));
         let place = Path::new("book/src/two.md").display().to_string();
         assert!(error.starts_with(&format!("{place}:5: ")), "{error}");
@@ -175,7 +187,7 @@ mod tests {
     fn what_mdbook_only_warns_of_is_reported() {
         let scratch = Scratch::book();
         scratch.write("book/src/two.md", "# Two\n\n## The idea\n\n<div>\n");
-        let rendered = render(scratch.root(), &scratch.root().join("out"), None).unwrap();
+        let rendered = render(scratch.root(), &scratch.root().join("out"), false).unwrap();
         assert_eq!(rendered.warnings.len(), 1, "{:?}", rendered.warnings);
         assert!(rendered.warnings[0].contains("unclosed HTML tag `<div>`"));
     }
