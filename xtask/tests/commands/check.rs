@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use crate::workbook::Workbook;
 
 fn mistake(workbook: &Workbook, name: &str, header: &str, from: &str, to: &str) {
@@ -339,13 +341,18 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
         (0, "composed\n"),
         "the lab of a chapter without an exercise"
     );
-    let book = workbook.xtask(&["book", "--open", "adder#adding-1"]);
-    assert_eq!(
-        (book.code, &*book.stdout),
-        (0, "book [\"build\", \"--open\", \"adder#adding-1\"]\n")
+    let program = workbook.xtask(&["lab", "1", "--program", "--without-yours"]);
+    let built = program.stdout.trim_end();
+    assert!(program.code == 0 && Path::new(built).is_file(), "{built} is the lab's program");
+    let book = workbook.xtask(&["book", "--static", "--open=adder#adding-1"]);
+    assert_eq!((book.code, &*book.stdout), (0, "book [\"build\", \"--open=adder#adding-1\"]\n"));
+    let book = workbook.xtask(&["book", "--port", "4000", "--open"]);
+    let arguments = book.stdout.strip_prefix("book [\"serve\", \"--xtask=");
+    assert!(
+        arguments.is_some_and(|rest| rest.ends_with("\", \"--port=4000\", \"--open=\"]\n")),
+        "served, with the program that verifies: {}",
+        book.stdout
     );
-    let book = workbook.xtask(&["book", "--serve", "--port", "4000"]);
-    assert_eq!((book.code, &*book.stdout), (0, "book [\"serve\", \"--port\", \"4000\"]\n"));
 
     // What could not do its work ends with 2; its own message stands above.
     let lab = workbook.xtask(&["lab", "1", "--fail"]);
