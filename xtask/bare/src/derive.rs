@@ -14,11 +14,12 @@ use syn::{
 
 use crate::steps::Steps;
 
-/// Stands in for what the guided starter says of its own structure.
-const YOURS: &str = "\
-//! This file is yours: here is the public API and what it promises, and nothing of its inside. Which
-//! fields, types and functions it needs is your design. Public names and signatures stay as they are:
-//! the spec in `tests/steps/` uses them.";
+/// Stands in for what the guided starter says of its tasks.
+const YOURS: [&str; 3] = [
+    "This file is yours: here is the public API and what it promises, and nothing of its inside. Which",
+    "fields, types and functions it needs is your design. Public names and signatures stay as they are:",
+    "the spec in `tests/steps/` uses them.",
+];
 
 /// The bare starter of this guided one.
 pub fn bare(guided: &str, steps: &Steps) -> Result<String> {
@@ -37,6 +38,10 @@ pub fn bare(guided: &str, steps: &Steps) -> Result<String> {
     }
     let code: String = kept.iter().filter(|kept| kept.import.is_none()).map(Kept::code).collect();
     let mut text = header(head);
+    ensure!(
+        !text.contains("every `todo!`"),
+        "its head is not written as those of the other starters"
+    );
     let mut end = None;
     for item in kept {
         let line = match &item.import {
@@ -230,24 +235,49 @@ fn self_name(of: &Type) -> String {
     .unwrap_or_default()
 }
 
-/// The docs of the file without what they say of the inside (the paragraph on the tasks, the list of
-/// the parts), and what stands between them and the first item.
+/// What the file says of itself, without what it says of the inside (the tasks, the list of the parts),
+/// and its attributes.
 fn header(head: &str) -> String {
-    let docs = head.lines().take_while(|line| line.starts_with("//!")).collect::<Vec<_>>();
-    let rest = head.lines().skip(docs.len()).collect::<Vec<_>>().join("\n");
-    let mut paragraphs = Vec::new();
-    for paragraph in docs.split(|line| *line == "//!") {
-        match paragraph.first() {
-            Some(first) if first.starts_with("//! This file is yours") => {
-                paragraphs.push(YOURS.to_owned());
-            }
-            Some(first) if first.starts_with("//! - ") || first.ends_with(':') => {}
-            Some(first) if first.starts_with("//! The parts") => {}
-            Some(_) => paragraphs.push(paragraph.join("\n")),
-            None => {}
+    let blocks = head.trim_end().split("\n\n").filter_map(|block| {
+        if !block.lines().all(|line| line.starts_with("//")) {
+            return Some(with_attributes(block));
         }
+        let mark = if block.starts_with("//!") { "//!" } else { "//" };
+        let lines: Vec<_> =
+            block.lines().map(|line| line.trim_start_matches(mark).trim_start()).collect();
+        let kept: Vec<_> = lines.split(|line| line.is_empty()).filter_map(paragraph).collect();
+        let text = kept.join("\n\n");
+        let commented = text.lines().map(|line| format!("{mark} {line}").trim_end().to_owned());
+        (!text.is_empty()).then(|| commented.collect::<Vec<_>>().join("\n"))
+    });
+    blocks.collect::<Vec<_>>().join("\n\n")
+}
+
+/// The block of the attributes may begin with the paragraph on the tasks.
+fn with_attributes(block: &str) -> String {
+    match block.find("// The tasks leave") {
+        Some(at) if block.starts_with("// This file is yours") => {
+            format!("// {}\n{}", YOURS.join("\n// "), &block[at..])
+        }
+        _ => block.to_owned(),
     }
-    format!("{}\n{}", paragraphs.join("\n//!\n"), rest.trim_end())
+}
+
+/// What stays of a paragraph, if anything.
+fn paragraph(lines: &[&str]) -> Option<String> {
+    let (first, last) = (lines.first()?, lines.last()?);
+    if first.starts_with("This file is yours") {
+        return Some(YOURS.join("\n"));
+    }
+    if first.starts_with("- ") {
+        return None;
+    }
+    let text = lines.join("\n");
+    if last.ends_with(':') {
+        // Its last sentence announces the list.
+        return text.rfind(". ").map(|end| text[..=end].to_owned());
+    }
+    Some(text)
 }
 
 /// What of an import the code still names.
@@ -322,16 +352,17 @@ mod tests {
 
     #[test]
     fn what_the_public_api_forces_stays_and_nothing_else() {
-        let guided = r#"//! A counter.
-//!
-//! This file is yours: every `todo!` is a task.
-//!
-//! - [`Counter`], the shell.
-//! - `Core`, what it counts.
-//!
-//! Counts begin at 0.
+        let guided = r#"// A counter.
+//
+// The idea is Ada's (1843). The parts:
+//
+// - `Counter`, the shell.
+// - `Core`, what it counts.
+//
+// Counts begin at 0.
 
-// Delete this line at the end.
+// This file is yours: every `todo!` is a task.
+// The tasks leave things unused.
 #![allow(unused)]
 
 use std::collections::BTreeMap;
@@ -405,15 +436,16 @@ fn helper(of: &[u32]) -> usize {
 "#;
         let steps = Steps::of(vec!["Counter::new(x)".to_owned(), "count(&[1])".to_owned()], "");
 
-        let expected = r#"//! A counter.
-//!
-//! This file is yours: here is the public API and what it promises, and nothing of its inside. Which
-//! fields, types and functions it needs is your design. Public names and signatures stay as they are:
-//! the spec in `tests/steps/` uses them.
-//!
-//! Counts begin at 0.
+        let expected = r#"// A counter.
+//
+// The idea is Ada's (1843).
+//
+// Counts begin at 0.
 
-// Delete this line at the end.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
+// The tasks leave things unused.
 #![allow(unused)]
 
 use std::fmt;

@@ -3,10 +3,9 @@
 // Nothing here reads a clock, a socket or a file. What was observed, and when, comes in as an
 // argument, so that each detector says the same each time.
 
-// This file is yours: every `todo!` is a task, in the order of the chapter
-// (`cargo xtask book --open taxonomy`). Add fields and functions as you need them. Public names and
-// signatures stay as they are: the spec in `tests/steps/` uses them. What goes in and what comes out
-// is in `types.rs`.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 

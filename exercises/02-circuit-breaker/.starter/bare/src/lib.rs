@@ -1,16 +1,11 @@
 // A circuit breaker: it stops calling a dependency that keeps failing, and lets a few probes find
 // out when it has recovered.
 //
-// The idea is Michael Nygard's (*Release It!*, 2007). The parts, from the outside in:
-//
-// - `CircuitBreaker`, the shell: reads the clock, takes the lock, delivers events. It is all that
-//   a caller sees, and the only part that knows about threads and `async`.
-// - `Core`, the state machine: plain data and plain functions that are told what time it is.
-// - `Window`, the results of the last calls.
+// The idea is Michael Nygard's (*Release It!*, 2007).
 
-// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-// order of the chapter (`cargo xtask book --open circuit-breaker`). Add fields and functions as you
-// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 

@@ -1,17 +1,11 @@
 // Retries that wait longer each time, and not all for the same time.
 //
-// The parts, from the inside out:
-//
-// - `Backoff` and `Delays`: how long to wait, as plain numbers. No clock, no sleep.
-// - `Retry`: the loop that runs an operation, sleeps and gives up. `pause` decides, `run` obeys.
-// - `retry_after`, `client_rng`: what a server asks for, and chance that clients don't share.
-//
 // Attempts are counted from 1, retries from 0: retry 0 is the wait between the first attempt and the
 // second.
 
-// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-// order of the chapter (`cargo xtask book --open backoff`). Add fields and functions as you need
-// them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 

@@ -1,16 +1,9 @@
 // A retry budget: retries are a share of what a dependency is asked anyway, so that they can't
 // become the load that keeps it down.
-//
-// The parts, from the outside in:
-//
-// - `RetryBudget`, the shell: reads the clock and takes the lock.
-// - `Core`, the accounts: plain data and plain functions that are told what time it is.
-// - `Floor`, a small allowance that needs no deposit.
-// - `Window`, what was earned and spent of late.
 
-// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-// order of the chapter (`cargo xtask book --open retry-budget`). Add fields and functions as you
-// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 

@@ -1,16 +1,9 @@
 // A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
 // that the others need.
-//
-// The parts, from the outside in:
-//
-// - `Bulkhead`, the shell: takes the lock, waits, wakes.
-// - `Permit`, a place that is taken, for as long as it lives.
-// - `Core`, who is in and who waits: plain data and plain functions.
-// - `Registry`, the bulkheads of a program by name; `size_for`, how large to make one.
 
-// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-// order of the chapter (`cargo xtask book --open bulkhead`). Add types, fields and functions as you
-// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 

@@ -1,19 +1,9 @@
 // Deadlines: the moment by which a request must be answered, carried along with it, so that nobody
 // works for somebody who has given up.
-//
-// The parts, from the inside out:
-//
-// - `Deadline`, a moment: how much is left, what a call below may have, and work that ends with it.
-// - the wire: `parse_grpc_timeout`, `format_grpc_timeout` and their like for `x-deadline`. Pure
-//   functions of bytes and, where there is no way around it, of the wall clock's time.
-// - `Gate`, where a request comes in and is given its deadline; `Deadline::carry`, where a call
-//   goes out with less than that.
-// - `Checkpoint`, for work that can't be dropped.
-// - `Chain::audit`, for the timeouts of a chain on paper.
 
-// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-// order of the chapter (`cargo xtask book --open deadline`). Add fields and functions as you
-// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 

@@ -1,18 +1,9 @@
 // Graceful degradation: a service that does less when its dependencies fail, goes on working, and
 // says so.
-//
-// The parts, each on its own but for the last:
-//
-// - `assess`, from the health of the dependencies to a level.
-// - `Features`, what is on at which level: a table.
-// - `Steady`, which goes down fast and up slowly.
-// - `Fallback`, from the fresh answer to a cached one to a fixed one.
-// - `Sourced` and `Source::headers`, which say where an answer comes from.
-// - `Degradation`, the shell: windows over the calls of each dependency feed all this.
 
-// This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
-// order of the chapter (`cargo xtask book --open degradation`). Add fields and functions as you
-// need them. Public names and signatures stay as they are: the spec in `tests/steps/` uses them.
+// This file is yours: here is the public API and what it promises, and nothing of its inside. Which
+// fields, types and functions it needs is your design. Public names and signatures stay as they are:
+// the spec in `tests/steps/` uses them.
 // The tasks leave things unused: delete these lines when the last one is done.
 #![allow(unused)]
 
