@@ -1,6 +1,6 @@
-//! `cargo xtask book`: serves the book on loopback, or writes it into files, around the figures in the repository;
-//! with `--figures`, around new ones from a run of the solutions. Drawing compiles every lab, so a reader's first
-//! click on a page does without; that the figures are those of the code is `check`'s business.
+//! `cargo xtask book`: serves the book on loopback, or writes it into files, around the figures in the repository.
+//! `--figures` draws those, and compiles every lab for it, so a reader's first click on a page does without; that the
+//! figures are those of the code is `check`'s business.
 
 use std::env;
 use std::fs;
@@ -24,8 +24,8 @@ pub struct Args {
     /// Where to serve it, on 127.0.0.1 [default: 3000; 0 takes any free port]
     #[arg(long, value_name = "PORT", conflicts_with = "files")]
     port: Option<u16>,
-    /// Draw the figures anew first, from a run of the solutions: after a change to a lab
-    #[arg(long)]
+    /// Draw the figures in the repository again, from runs of the solutions: after a change to a lab
+    #[arg(long, conflicts_with_all = ["open", "files", "port"])]
     figures: bool,
 }
 
@@ -34,6 +34,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         for line in figures(workbook, Mode::Bless)?.not_current {
             output::err(&line);
         }
+        return Ok(true);
     }
     let mut all = ["run", "--package", "book-builder", "--"].map(str::to_owned).to_vec();
     if args.files {
