@@ -1,5 +1,6 @@
 //! `cargo xtask check`: the workbook checks itself. For maintainers.
 
+mod caught;
 mod copies;
 mod declared;
 mod figures;
@@ -27,7 +28,7 @@ use crate::output::{self, bold, count, green, indent, red};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Exercises by id, folder or number; without one, all of them
+    /// Exercises by id, folder or number; without one, all of them, but for mistakes caught before in the same code
     #[arg(value_name = "EXERCISE")]
     exercises: Vec<String>,
     /// Only these parts
@@ -115,7 +116,9 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         Part::Starters => Ok(each(&copy, &exercises, starters::check)),
         Part::Solutions => Ok(each(&copy, &exercises, solutions::check)),
         Part::Right => Ok(each(&copy, &exercises, right::check)),
-        Part::Mistakes => Ok(each(&copy, &exercises, mistakes::check)),
+        Part::Mistakes => Ok(each(&copy, &exercises, |copy, exercise| {
+            mistakes::check(copy, exercise, !args.exercises.is_empty())
+        })),
         Part::Loom => Ok(each(&copy, &exercises, suites::loom)),
         Part::Suites => suites::left_out(workbook),
         Part::Figures => figures::check(workbook, mode),
@@ -184,7 +187,7 @@ fn tell(number: usize, part: Part, found: &Findings) {
 fn each(
     copy: &Workbook,
     exercises: &[Exercise],
-    part: fn(&Workbook, &Exercise) -> Result<Findings>,
+    part: impl Fn(&Workbook, &Exercise) -> Result<Findings>,
 ) -> Findings {
     let mut all = Findings::default();
     for exercise in exercises {

@@ -1,8 +1,11 @@
 //! Wrong answers: each patch against the solution must be caught by the check that it names.
 
+use std::cell::RefCell;
+
 use anyhow::{Context as _, Result, bail};
 use workbook::{Exercise, Mistake, Subject, Workbook, files};
 
+use super::caught::Caught;
 use super::copies::{self, Variant};
 use super::findings::Findings;
 use crate::output::count;
@@ -14,22 +17,44 @@ use crate::spec::{Limit, Spec};
 /// A mistake in what all depends on makes nearly all checks speak.
 const OTHERS_NAMED: usize = 3;
 
-pub fn check(scratch: &Workbook, exercise: &Exercise) -> Result<Findings> {
+/// With `anew`, also those that were caught before, in the same code.
+pub fn check(scratch: &Workbook, exercise: &Exercise, anew: bool) -> Result<Findings> {
     let mut found = Findings::default();
     let solution = files::read_tree(&scratch.root.join(exercise.path(Subject::Solution)))?;
+    let mut caught = Caught::load(scratch, exercise, anew)?;
     let mut to_catch = Vec::new();
     let mistakes = exercise.mistakes(&scratch.root)?;
-    found.tell(format!("{}: {}", exercise.id, count(mistakes.len(), "mistake")));
+    let mut told = format!("{}: {}", exercise.id, count(mistakes.len(), "mistake"));
+    let mut before = 0;
     for (file, mistake) in mistakes {
         let name = format!("{}/mistakes/{file}", exercise.folder);
         match mistake.and_then(|mistake| Ok((patch::apply(&solution, &mistake.diff)?, mistake))) {
-            Ok((changed, what)) => to_catch.push(Variant { name, changed, what }),
+            Ok((changed, mistake)) => {
+                let key = caught.key(&changed, &mistake);
+                if caught.was(&key) {
+                    before += 1;
+                } else {
+                    to_catch.push(Variant { name, changed, what: (mistake, key) });
+                }
+            }
             Err(error) => found.wrong(format!("{name}: {error:#}")),
         }
     }
-    let judge = |spec: &Spec, mistake: &Mistake| catch(exercise, spec, mistake);
+    if before > 0 {
+        told += &format!(", {before} of them caught before in the same code");
+    }
+    found.tell(told);
+    let caught = RefCell::new(caught);
+    let judge = |spec: &Spec, (mistake, key): &(Mistake, String)| {
+        catch(exercise, spec, mistake)?;
+        caught.borrow_mut().add(key);
+        Ok(())
+    };
     let subject = Subject::Solution;
-    found.add(copies::judge_each(scratch, exercise, subject, &to_catch, "mistake", judge)?);
+    if !to_catch.is_empty() {
+        found.add(copies::judge_each(scratch, exercise, subject, &to_catch, "mistake", judge)?);
+    }
+    caught.into_inner().save()?;
     Ok(found)
 }
 

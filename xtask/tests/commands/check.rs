@@ -78,6 +78,40 @@ fn a_sound_workbook_is_in_order() {
 }
 
 #[test]
+fn a_mistake_that_was_caught_is_tried_again_when_something_has_changed_or_its_exercise_is_named() {
+    let workbook = Workbook::new();
+    let caught_by = header("step_1_add_1::zero_grows_by_1");
+    mistake(&workbook, "forgotten", &caught_by, "x + 1", "x");
+    let check = |args: &[&str]| {
+        let ran = workbook.xtask(&[&["check", "--only", "mistakes"], args].concat());
+        ran.stdout
+            .lines()
+            .find(|line| line.contains("adder: "))
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+            + ran.stdout.lines().last().unwrap()
+    };
+    let (anew, in_order) = ("adder: 1 mistake", "check: 1 part in order");
+    let before = "adder: 1 mistake, 1 of them caught before in the same code";
+
+    assert_eq!(check(&[]), format!("{anew}{in_order}"));
+    assert_eq!(check(&[]), format!("{before}{in_order}"));
+    assert_eq!(check(&["adder"]), format!("{anew}{in_order}"));
+
+    let steps = "exercises/01-adder/tests/steps/step_1_add_1.rs";
+    workbook.replace(steps, "assert_eq!(add_1(0), 1,", "assert_eq!(add_1(1), 1 + 1,");
+    assert_eq!(check(&[]), format!("{anew}{in_order}"), "the spec has changed");
+    workbook.replace(steps, "assert_eq!(add_1(1), 1 + 1,", "assert_ne!(add_1(1), 5,");
+    assert_eq!(check(&[]), format!("{anew}check: 1 finding to mend"));
+    assert_eq!(
+        check(&[]),
+        format!("{anew}check: 1 finding to mend"),
+        "what was not caught is tried again"
+    );
+}
+
+#[test]
 fn a_mistake_that_its_check_does_not_catch_is_a_finding() {
     let workbook = Workbook::new();
     workbook.xtask(&["check", "--bless"]);
