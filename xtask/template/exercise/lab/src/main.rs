@@ -51,7 +51,7 @@ static OUTAGE: Scene = Scene {
         for (whose, name, admits) in SUBJECTS {
             runs.run(*whose, name, || one(name, *admits, values))?;
         }
-        Ok(Shown::new(&OUTAGE, &runs, table(&runs)))
+        Ok(Shown::new(&runs, table(&runs)))
     },
 };
 
