@@ -50,7 +50,8 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         output::out(&wrap(text, 1));
     }
     loop {
-        let played = State::load(workbook).mistakes.remove(id).unwrap_or_default();
+        let mut played = State::load(workbook).mistakes.remove(id).unwrap_or_default();
+        played.retain(|file, _| mistakes.iter().any(|(other, _)| other == file));
         let next = mistakes.iter().find(|(file, _)| !played.contains_key(file));
         let Some((file, mistake)) = next else {
             let again = format!("cargo xtask mistakes {id} --again");
@@ -66,10 +67,10 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         };
         let guessed = play(workbook, &exercise, mistake, guess)?;
 
-        let mut state = State::load(workbook);
-        let played = state.mistakes.entry(id.clone()).or_default();
         played.insert(file.clone(), guessed);
-        output::out(&score(played, mistakes.len()));
+        output::out(&score(&played, mistakes.len()));
+        let mut state = State::load(workbook);
+        state.mistakes.insert(id.clone(), played);
         if let Err(error) = state.save(workbook) {
             output::err(&format!("note: your score could not be saved: {error:#}"));
         }

@@ -39,7 +39,7 @@ pub fn read_tree(folder: &Path) -> Result<Tree> {
 /// Copies every file of `tree` below `folder`.
 ///
 /// # Errors
-/// As of [`write`].
+/// As of [`write()`].
 pub fn write_tree(folder: &Path, tree: &Tree) -> Result<()> {
     for (relative, content) in tree {
         write(&folder.join(relative), content)?;
