@@ -1,49 +1,44 @@
 //! The same breaker, fast: while it is closed, its lock is rarely taken.
 //!
-//! Each call of the readable breaker takes the lock twice and reads the clock twice. But nearly all
-//! calls are successes of a healthy dependency, and those change next to nothing. So the core *lends
-//! its window out*: while the breaker is closed, the results of the last calls are the bits of one
-//! atomic word.
+//! Each call of the readable breaker takes the lock twice and reads the clock twice. But nearly all calls are
+//! successes, and successes of different threads change the window alike, whichever comes first. So while the
+//! breaker is closed, the core *lends its window out*: each thread has a word of its own that says which era is
+//! closed, and counts the successes of that thread.
 //!
-//! - A call is admitted if there is a window in the word: two loads, no clock.
-//! - Its result is pushed into the word by a compare-exchange. A success in a window of successes is not
-//!   even that: the word would not change, so nothing is written, and threads share the cache line in
-//!   peace.
-//! - Whatever is not so simple takes the lock, takes the window back, lets the readable core do all of
-//!   it (decide, open, probe, close, tell), and lends the window out again if the breaker is closed then.
+//! - A call is admitted if the thread's word is lent: one load, no clock.
+//! - A success is one more in the thread's word. No other thread writes there, so nobody waits for the cache
+//!   line. Once the successes fill the window, one more changes nothing, and nothing is written.
+//! - Whatever is not so simple, a failure first of all, takes the lock, takes the words of all threads back, puts
+//!   their successes into the window, lets the readable core do all of it (decide, open, probe, close, tell), and
+//!   lends the window out again if the breaker is closed then.
 //!
-//! So there is one state machine, in the parent module. This one only knows when not to ask it.
+//! So there is one state machine, in the readable breaker, which is inside this one. This one only knows when
+//! not to ask it.
 //!
 //! A rejection by an open breaker takes no lock either: it compares the clock with an atomic deadline.
 //!
-//! What is given up: a window of more than `results::MOST` results (50) doesn't fit and stays behind
-//! the lock. So do all windows after some thousands of recoveries (8,190 with a window of 50): see `Lender::loan`.
+//! What is given up: a failure costs more than the readable one's, and the more so the more threads there are,
+//! whose words are taken back one by one.
 
 #![allow(
     clippy::inline_always,
     reason = "measured: a permit that is passed on in memory doubles the cost of a call"
 )]
 
-mod results;
 mod tally;
 
 use std::fmt;
-use std::mem;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
-use rand::SeedableRng;
-use rand::rngs::Xoshiro256PlusPlus;
 use tokio::time::Instant;
 
-use crate::sync::Mutex;
+use crate::sync::ThreadLocal;
 use crate::sync::atomic::{AtomicU64, Ordering};
 pub use crate::{
     CallError, Cause, Config, ConfigError, Counts, Outcome, Rejected, Snapshot, State, Transition,
 };
-use crate::{Core, Listener, Phase, Ticket};
-use results::Results;
+use crate::{Core, Phase, Ticket, Window};
 use tally::Tally;
 
 /// As the readable [`CircuitBreaker`](crate::CircuitBreaker), and to the same spec.
@@ -52,33 +47,38 @@ use tally::Tally;
 /// other threads or not. When none is, its counts are exact.
 pub struct CircuitBreaker {
     // These are read by every call, and while all is well nobody writes them.
-    /// The window that the core has lent out, below the number of its loan; or [`NOT_LENT`].
-    word: AtomicU64,
-    /// The era of the window in the word, or of the last one that was there.
-    era: AtomicU64,
+    config: Config,
+    born: Instant,
     /// While open: when to probe, in nanoseconds after `born`. Otherwise [`NOT_OPEN`].
     probe_at: AtomicU64,
-    born: Instant,
-    config: Config,
-    listeners: Vec<Listener>,
-    tally: Tally,
+    /// A thread's share outlives it, and a later thread goes on with it: there are as many as threads that
+    /// call at the same time.
+    shares: ThreadLocal<CachePadded<Share>>,
     /// On a line of its own: those who wait for the lock must not slow down those who don't need it.
-    lender: CachePadded<Mutex<Lender>>,
+    readable: CachePadded<crate::CircuitBreaker>,
 }
 
-/// The word when the core has its window itself, or has none.
+/// What one thread has of the breaker.
+#[derive(Debug, Default)]
+struct Share {
+    /// How many successes this thread has had since the window was lent, up to as many as fill the window;
+    /// above them, which era is lent: one more than its number. Or [`NOT_LENT`].
+    word: AtomicU64,
+    tally: Tally,
+}
+
+/// The word when the core has the window itself, or has none.
 const NOT_LENT: u64 = 0;
 const NOT_OPEN: u64 = 0;
 
-struct Lender {
-    core: Core,
-    /// The number of the last loan. A closed era has one, however often its window is taken back and
-    /// lent again. The word carries it, so that equal windows of two eras are not the same word, and
-    /// therefore it is never used twice: when the bits that the window leaves to it are used up, nothing
-    /// is lent any more, and all calls take the lock. With a window of 50, that is 8,190 recoveries or
-    /// resets after the start.
-    loan: u64,
-}
+// ANCHOR: bits
+/// The lower 24 bits count successes. A window of more results than these can count, 16,777,215, stays behind
+/// the lock.
+const SUCCESSES: u64 = (1 << ERA_SHIFT) - 1;
+const ERA_SHIFT: u32 = 24;
+/// The 40 bits above them hold the era. After so many, everything stays behind the lock.
+const ERAS: u64 = u64::MAX >> ERA_SHIFT;
+// ANCHOR_END: bits
 
 impl CircuitBreaker {
     /// As [`CircuitBreaker::new`](crate::CircuitBreaker::new).
@@ -86,7 +86,7 @@ impl CircuitBreaker {
     /// # Errors
     /// When a field of `config` is out of its range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Self::with_rng(config, rand::make_rng())
+        Ok(Self::around(crate::CircuitBreaker::new(config.clone())?, config))
     }
 
     /// As [`CircuitBreaker::seeded`](crate::CircuitBreaker::seeded).
@@ -94,32 +94,24 @@ impl CircuitBreaker {
     /// # Errors
     /// When a field of `config` is out of its range.
     pub fn seeded(config: Config, seed: u64) -> Result<Self, ConfigError> {
-        Self::with_rng(config, Xoshiro256PlusPlus::seed_from_u64(seed))
+        Ok(Self::around(crate::CircuitBreaker::seeded(config.clone(), seed)?, config))
     }
 
-    fn with_rng(config: Config, rng: Xoshiro256PlusPlus) -> Result<Self, ConfigError> {
-        config.validate()?;
-        let core = Core::new(config.clone(), rng);
-        let breaker = Self {
-            word: AtomicU64::new(NOT_LENT),
-            // None yet: eras are counted from 0.
-            era: AtomicU64::new(u64::MAX),
-            probe_at: AtomicU64::new(NOT_OPEN),
-            born: Instant::now(),
+    fn around(readable: crate::CircuitBreaker, config: Config) -> Self {
+        Self {
             config,
-            listeners: Vec::new(),
-            tally: Tally::default(),
-            lender: CachePadded::new(Mutex::new(Lender { core, loan: 0 })),
-        };
-        breaker.with_core(|_, _| ());
-        Ok(breaker)
+            born: Instant::now(),
+            probe_at: AtomicU64::new(NOT_OPEN),
+            shares: ThreadLocal::default(),
+            readable: CachePadded::new(readable),
+        }
     }
 
     /// As [`CircuitBreaker::on_transition`](crate::CircuitBreaker::on_transition).
     #[must_use]
-    pub fn on_transition(mut self, listener: impl Fn(&Transition) + Send + Sync + 'static) -> Self {
-        self.listeners.push(Box::new(listener));
-        self
+    pub fn on_transition(self, listener: impl Fn(&Transition) + Send + Sync + 'static) -> Self {
+        let readable = self.readable.into_inner().on_transition(listener);
+        Self { readable: CachePadded::new(readable), ..self }
     }
 
     /// As [`CircuitBreaker::call`](crate::CircuitBreaker::call).
@@ -180,28 +172,31 @@ impl CircuitBreaker {
     /// When the call must not be made; says why.
     #[inline(always)]
     pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
-        let ticket = self.admit()?;
+        let ticket = match self.admit() {
+            Some(ticket) => ticket,
+            None => self.admit_slowly()?,
+        };
         Ok(Permit { breaker: self, ticket: Some(ticket) })
     }
 
     /// What the next call would meet.
     pub fn state(&self) -> State {
-        self.with_core(|core, _| core.phase.state())
+        self.readable.state()
     }
 
     /// All numbers, for a dashboard.
     pub fn snapshot(&self) -> Snapshot {
-        // The core counts what it sees, the tally what it doesn't; a call may begin with the one and end
+        // The core counts what it sees, the tallies what it doesn't; a call may begin with the one and end
         // with the other. Ends before beginnings, then: no call is seen to end that didn't begin.
-        let ended = self.tally.ended();
+        let tallies = || self.shares.iter().map(|share| &share.tally);
+        let succeeded: u64 = tallies().map(|tally| tally.succeeded.read()).sum();
+        let ignored: u64 = tallies().map(|tally| tally.ignored.read()).sum();
         let mut snapshot = self.with_core(|core, now| core.snapshot(now));
-        let begun = self.tally.begun();
         let counts = &mut snapshot.counts;
-        counts.succeeded += ended.succeeded;
-        counts.failed += ended.failed;
-        counts.ignored += ended.ignored;
-        counts.admitted += begun.admitted;
-        counts.rejected += begun.rejected;
+        counts.succeeded += succeeded;
+        counts.ignored += ignored;
+        counts.admitted += tallies().map(|tally| tally.admitted.read()).sum::<u64>();
+        counts.rejected += tallies().map(|tally| tally.rejected.read()).sum::<u64>();
         snapshot
     }
 
@@ -219,32 +214,38 @@ impl CircuitBreaker {
     // Without the lock
 
     // ANCHOR: admit
+    /// A ticket of the era that is lent; none if that is for the core to say.
     #[inline(always)]
-    fn admit(&self) -> Result<Ticket, Rejected> {
-        if self.word.load(Ordering::Acquire) == NOT_LENT {
-            return self.admit_slowly();
-        }
-        self.tally.admitted();
-        // The era may be a later one than the word's, whose window is about to be lent. It is closed
-        // then too, so the caller may as well have come a moment later.
-        let era = self.era.load(Ordering::Acquire);
+    fn admit(&self) -> Option<Ticket> {
+        let share = self.shares.get_or_default();
+        // Acquired for the sake of `admit_slowly`.
+        let word = share.word.load(Ordering::Acquire);
+        let era = (word >> ERA_SHIFT).checked_sub(1)?;
+        share.tally.admitted.raise();
         // Nobody asks when a call started unless a slow call counts as a failure.
         let slow_calls = self.config.slow_call_threshold.is_some();
         let started = if slow_calls { Instant::now() } else { self.born };
-        Ok(Ticket { era, started })
+        Some(Ticket { era, started })
     }
 
+    #[cold]
     fn admit_slowly(&self) -> Result<Ticket, Rejected> {
-        // Acquiring NOT_LENT has made visible what was stored when that window was last lent: that the
+        // Acquiring NOT_LENT has made visible what was stored when the window was last lent: that the
         // breaker was not open. So this deadline is none from before then.
-        let probe_at = self.probe_at.load(Ordering::Relaxed);
+        //
+        // Acquired itself, so that who was rejected knows that the era is over: all words were taken back
+        // before the deadline was stored. A permit from before, which he hands to another thread, is late there.
+        let probe_at = self.probe_at.load(Ordering::Acquire);
         if probe_at != NOT_OPEN
             && let Some(left @ 1..) = probe_at.checked_sub(self.nanos(Instant::now()))
         {
-            self.tally.rejected();
+            self.shares.get_or_default().tally.rejected.raise();
             return Err(Rejected::Open { retry_after: Duration::from_nanos(left) });
         }
-        self.with_core(Core::admit)
+        self.readable.with_core(|core, now| match self.admit() {
+            Some(ticket) => Ok(ticket),
+            None => self.taken_back(core, |core| core.admit(now)),
+        })
     }
     // ANCHOR_END: admit
 
@@ -252,10 +253,10 @@ impl CircuitBreaker {
     #[inline(always)]
     fn settle(&self, ticket: Ticket, outcome: Option<Outcome>) {
         let is_slow = |slow| ticket.started.elapsed() >= slow;
-        if self.config.slow_call_threshold.is_some_and(is_slow)
-            || !self.push(ticket.era, outcome.unwrap_or(Outcome::Ignored))
-        {
-            self.settle_slowly(ticket, outcome);
+        let for_the_core = outcome == Some(Outcome::Failure)
+            || self.config.slow_call_threshold.is_some_and(is_slow);
+        if for_the_core || !self.push(ticket.era, outcome) {
+            self.settle_slowly(ticket, outcome, for_the_core);
         }
     }
 
@@ -266,69 +267,43 @@ impl CircuitBreaker {
     }
 
     #[cold]
-    fn settle_slowly(&self, ticket: Ticket, outcome: Option<Outcome>) {
-        self.with_core(|core, now| core.settle(ticket, outcome, now));
+    fn settle_slowly(&self, ticket: Ticket, outcome: Option<Outcome>, for_the_core: bool) {
+        self.readable.with_core(|core, now| {
+            if for_the_core || !self.push(ticket.era, outcome) {
+                self.taken_back(core, |core| core.settle(ticket, outcome, now));
+            }
+        });
     }
 
-    /// Counts the outcome and puts it into the window that is lent out; `false`, with nothing done, if
-    /// that is for the core to do: there is no window, or it is not of this era, or it opens the breaker.
+    /// Counts what is no failure, and puts a success into this thread's word; `false`, with nothing done, if
+    /// this era is not lent.
     #[inline(always)]
-    fn push(&self, era: u64, outcome: Outcome) -> bool {
-        let mut word = self.word.load(Ordering::Acquire);
+    fn push(&self, era: u64, outcome: Option<Outcome>) -> bool {
+        let Share { word, tally } = &**self.shares.get_or_default();
+        let mut lent = word.load(Ordering::Relaxed);
         loop {
-            // Loaded after the word, this era is the word's or a later one; and the word is of the
-            // ticket's era or a later one, since the ticket's era was acquired. So if the ticket's era
-            // and this are the same, then it is the word's too.
-            if word == NOT_LENT || self.era.load(Ordering::Acquire) != era {
+            if lent >> ERA_SHIFT != era + 1 {
                 return false;
             }
-            let (loan, results) = self.unpack(word);
-            let pushed = match outcome {
-                Outcome::Success => results.push(false, self.config.window_size),
-                Outcome::Failure => results.push(true, self.config.window_size),
-                Outcome::Ignored => results,
-            };
-            if pushed == results {
+            let is_full = lent & SUCCESSES >= self.config.window_size as u64;
+            if outcome != Some(Outcome::Success) || is_full {
                 // The common case: one more success among successes. Nothing to write.
                 break;
             }
-            if self.opens(pushed) {
-                return false;
-            }
-            // Relaxed: all that a push has to say is in the word.
-            let (relaxed, acquire) = (Ordering::Relaxed, Ordering::Acquire);
-            match self.word.compare_exchange_weak(word, self.pack(loan, pushed), relaxed, acquire) {
-                // Between load and exchange the window may have been taken back and lent again, but if
-                // the word is the same, then so is the loan, hence the era, and so are the results.
+            // Relaxed: all that a success has to say is in the word. And if the window was taken back and
+            // lent again since it was loaded, an equal word is of the same era, and one more as good there.
+            match word.compare_exchange_weak(lent, lent + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => break,
-                Err(changed) => word = changed,
+                Err(changed) => lent = changed,
             }
         }
         match outcome {
-            Outcome::Success => self.tally.succeeded(),
-            Outcome::Failure => self.tally.failed(),
-            Outcome::Ignored => self.tally.ignored(),
+            Some(Outcome::Success) => tally.succeeded.raise(),
+            _ => tally.ignored.raise(),
         }
         true
     }
     // ANCHOR_END: settle
-
-    /// Whether the core would open. Only to know when to ask it: it decides.
-    fn opens(&self, results: Results) -> bool {
-        let (failed, of) = (results.failures(), results.calls());
-        results.failures_in_a_row() >= self.config.failure_threshold
-            || of as usize >= self.config.min_calls
-                && f64::from(failed) / f64::from(of) >= self.config.failure_rate_threshold
-    }
-
-    fn pack(&self, loan: u64, results: Results) -> u64 {
-        loan << (self.config.window_size + 1) | results.0
-    }
-
-    fn unpack(&self, word: u64) -> (u64, Results) {
-        let width = self.config.window_size + 1;
-        (word >> width, Results(word & ((1 << width) - 1)))
-    }
 
     /// Nanoseconds after `born`; they last for 500 years.
     fn nanos(&self, at: Instant) -> u64 {
@@ -339,68 +314,67 @@ impl CircuitBreaker {
     // -----------------------------------------------------------------------------------------
     // With the lock
 
-    /// As the readable one, but the window is taken back before, and lent out again after.
     // ANCHOR: with_core
+    /// As the readable one, but the window is taken back before, and lent out again after.
     fn with_core<R>(&self, act: impl FnOnce(&mut Core, Instant) -> R) -> R {
-        let now = Instant::now();
-        let (result, transitions) = {
-            let mut lender = self.lender.lock().unwrap_or_else(PoisonError::into_inner);
-            self.take_back(&mut lender.core);
-            lender.core.tick(now);
-            let result = act(&mut lender.core, now);
-            self.lend(&mut lender);
-            (result, mem::take(&mut lender.core.transitions))
-        };
-        for transition in &transitions {
-            for listener in &self.listeners {
-                listener(transition);
-            }
-        }
+        self.readable.with_core(|core, now| self.taken_back(core, |core| act(core, now)))
+    }
+
+    fn taken_back<R>(&self, core: &mut Core, act: impl FnOnce(&mut Core) -> R) -> R {
+        self.take_back(core);
+        let result = act(core);
+        self.lend(core);
         result
     }
 
-    /// From here on to `lend`, who looks into the word finds nothing and waits for the lock.
+    /// From here on to `lend`, who looks into his word finds nothing and waits for the lock.
     fn take_back(&self, core: &mut Core) {
         // Released, for the sake of `admit_slowly`.
-        let word = self.word.swap(NOT_LENT, Ordering::AcqRel);
+        let words = self.shares.iter().map(|share| share.word.swap(NOT_LENT, Ordering::Release));
+        let successes: u64 = words.map(|word| word & SUCCESSES).sum();
         if let Phase::Closed { failures_in_a_row, window } = &mut core.phase
-            && word != NOT_LENT
+            && successes > 0
         {
-            let (_, results) = self.unpack(word);
-            // The window holds the whole streak: `window_size` failures in a row are a failure rate of
-            // 1, which opens the breaker whatever its threshold.
-            *failures_in_a_row = results.failures_in_a_row();
-            *window = results.to_window(self.config.window_size);
+            *failures_in_a_row = 0;
+            for _ in 0..successes.min(window.size as u64) {
+                window.push(false);
+            }
         }
     }
 
-    fn lend(&self, Lender { core, loan }: &mut Lender) {
+    fn lend(&self, core: &Core) {
         let probe_at = match core.phase {
             Phase::Open { since, open_for } => self.nanos(since + open_for),
             _ => NOT_OPEN,
         };
-        self.probe_at.store(probe_at, Ordering::Relaxed);
+        // Released: see `admit_slowly`.
+        self.probe_at.store(probe_at, Ordering::Release);
         if let Phase::Closed { window, .. } = &core.phase
-            && window.size <= results::MOST
+            && self.can_be_lent(window)
+            && core.era < ERAS
         {
-            let is_new_era = self.era.load(Ordering::Relaxed) != core.era;
-            let last = u64::MAX >> (window.size + 1);
-            if is_new_era && *loan == last {
-                return;
+            // In a window that is full of successes there is nothing to count.
+            let is_healthy = window.failures == 0 && window.results.len() == window.size;
+            let counted = if is_healthy { window.size as u64 } else { 0 };
+            for share in self.shares.iter() {
+                // Relaxed: all that is lent is in the word.
+                share.word.store((core.era + 1) << ERA_SHIFT | counted, Ordering::Relaxed);
             }
-            *loan += u64::from(is_new_era);
-            // The era first, so that who sees the word sees its era or a later one. Both released: see
-            // `push`, and `admit_slowly` for the deadline.
-            self.era.store(core.era, Ordering::Release);
-            self.word.store(self.pack(*loan, Results::from(window)), Ordering::Release);
         }
+    }
+
+    /// Whether a success changes nothing but the window. It may open the breaker: when it is the last of
+    /// `min_calls` results, and enough of the others have failed. After that it only lowers the rate.
+    fn can_be_lent(&self, window: &Window) -> bool {
+        let is_rated = window.results.len() >= self.config.min_calls;
+        window.size as u64 <= SUCCESSES && (window.failures == 0 || is_rated)
     }
     // ANCHOR_END: with_core
 }
 
 impl fmt::Debug for CircuitBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CircuitBreaker")
+        self.readable.fmt(f)
     }
 }
 
@@ -440,20 +414,38 @@ impl fmt::Debug for Permit<'_> {
 mod tests {
     use super::*;
 
-    /// Not to be seen from outside: without a number of its own, a window of one era could be taken for
-    /// an equal one of another only by a thread that was held up for all of the eras between.
+    fn word(breaker: &CircuitBreaker) -> u64 {
+        breaker.shares.get_or_default().word.load(Ordering::Relaxed)
+    }
+
+    /// Not to be seen from outside: a result of the last era would be one of the first.
     #[tokio::test(start_paused = true)]
-    async fn no_two_eras_lend_under_one_number() {
+    async fn when_the_eras_are_used_up_it_goes_on_behind_the_lock() {
         let breaker = CircuitBreaker::new(Config::default()).unwrap();
-        let mut words = Vec::new();
-        for _ in 0..8_191 {
-            words.push(breaker.word.load(Ordering::Relaxed));
-            breaker.reset();
+        breaker.readable.with_core(|core, _| core.era = ERAS - 2);
+        breaker.reset();
+        breaker.try_acquire().unwrap().record(Outcome::Success);
+        assert_eq!(word(&breaker), ERAS << ERA_SHIFT | 1, "the last era, and a success");
+        let late = breaker.try_acquire().unwrap();
+
+        breaker.reset();
+        for _ in 0..4 {
+            breaker.try_acquire().unwrap().record(Outcome::Success);
+            assert_eq!(word(&breaker), NOT_LENT);
         }
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), 8_191, "13 bits, without 0, for eras with equal, empty windows");
-        assert!(!words.contains(&NOT_LENT));
-        assert_eq!(breaker.word.load(Ordering::Relaxed), NOT_LENT, "the numbers are used up");
+        late.record(Outcome::Success);
+
+        let Snapshot { window_calls, counts, .. } = breaker.snapshot();
+        assert_eq!((window_calls, counts.admitted, counts.succeeded, counts.late), (4, 6, 5, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_of_more_than_a_word_can_count_stays_behind_the_lock() {
+        for (window_size, is_lent) in [(16_777_215, true), (16_777_216, false)] {
+            let breaker = CircuitBreaker::new(Config { window_size, ..Config::default() }).unwrap();
+            breaker.try_acquire().unwrap().record(Outcome::Success);
+            assert_eq!(word(&breaker) != NOT_LENT, is_lent, "{window_size}");
+            assert_eq!(breaker.snapshot().window_calls, 1);
+        }
     }
 }

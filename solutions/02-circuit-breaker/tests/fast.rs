@@ -27,12 +27,9 @@ fn end(breaker: &CircuitBreaker, outcome: Outcome) {
     breaker.try_acquire().expect("closed, or half-open with a place").record(outcome);
 }
 
-/// What follows must hold for windows that are lent out and for windows that are not.
-const BOTH_SIDES_OF_THE_LIMIT: [usize; 4] = [1, 49, 50, 51];
-
 #[tokio::test(start_paused = true)]
 async fn every_width_of_the_window_slides_by_one() {
-    for size in BOTH_SIDES_OF_THE_LIMIT {
+    for size in [1, 2, 50, 51] {
         let config = Config {
             failure_threshold: u32::MAX,
             failure_rate_threshold: 1.0,
@@ -56,7 +53,7 @@ async fn every_width_of_the_window_slides_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_come_back_from_the_word_in_their_order() {
+async fn results_come_back_from_the_words_in_their_order() {
     for size in [7, 50] {
         let config = Config {
             failure_threshold: u32::MAX,
@@ -79,30 +76,37 @@ async fn results_come_back_from_the_word_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_its_loans_used_up_it_goes_on_behind_the_lock() {
-    // 61 bits for the number of the loan would take too long; a window of 50 leaves 13.
-    let breaker = breaker(Config { failure_threshold: 3, ..Config::default() });
-    let mut late = Vec::new();
-    for _ in 0..3 * 8_192 {
-        late.push(breaker.try_acquire().expect("closed"));
-        breaker.reset();
+async fn a_success_opens_it_when_it_is_the_last_of_min_calls() {
+    let breaker = breaker(Config {
+        failure_threshold: u32::MAX,
+        failure_rate_threshold: 0.5,
+        window_size: 10,
+        min_calls: 4,
+        ..Config::default()
+    });
+    for outcome in [Outcome::Failure, Outcome::Success, Outcome::Failure] {
+        end(&breaker, outcome);
+        assert_eq!(breaker.state(), State::Closed);
     }
-    for permit in late {
-        permit.record(Outcome::Failure);
-    }
-    let snapshot = breaker.snapshot();
-    assert_eq!((snapshot.state, snapshot.window_calls), (State::Closed, 0), "all of them are late");
-    assert_eq!(snapshot.counts.late, 3 * 8_192);
+    end(&breaker, Outcome::Success);
+    assert_eq!(breaker.state(), State::Open, "two of four");
+}
 
-    for _ in 0..3 {
+#[test]
+fn a_success_on_another_thread_ends_a_streak() {
+    let breaker = breaker(Config { failure_threshold: 3, ..Config::default() });
+    let on_its_own_thread = |outcome| {
+        thread::scope(|scope| {
+            scope.spawn(|| end(&breaker, outcome)).join().expect("closed");
+        });
+    };
+    // Twice, so that the other thread's share is there before.
+    for _ in 0..2 {
         end(&breaker, Outcome::Failure);
+        end(&breaker, Outcome::Failure);
+        on_its_own_thread(Outcome::Success);
     }
-    assert_eq!(breaker.state(), State::Open);
-    advance(30 * SECOND).await;
-    for _ in 0..3 {
-        end(&breaker, Outcome::Success);
-    }
-    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!((breaker.snapshot().failures_in_a_row, breaker.state()), (0, State::Closed));
 }
 
 #[tokio::test(start_paused = true)]

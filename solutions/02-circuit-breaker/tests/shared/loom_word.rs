@@ -1,7 +1,8 @@
-//! What only the fast breaker can get wrong: the window in the word, taken back and lent out while
-//! results are pushed into it.
+//! What only the fast breaker can get wrong: the words of the threads, taken back and lent out while successes
+//! are counted in them.
 
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use tokio::runtime::{Builder, Runtime};
 
@@ -11,13 +12,17 @@ fn paused() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
 }
 
-/// Opens at the third failure in a row, or when four of four results are failures.
+/// Opens at the third failure in a row, or when all results are failures and there are four of them.
 fn breaker() -> Arc<CircuitBreaker> {
+    rated_from(4)
+}
+
+fn rated_from(min_calls: usize) -> Arc<CircuitBreaker> {
     let config = Config {
         failure_threshold: 3,
         failure_rate_threshold: 1.0,
         window_size: 4,
-        min_calls: 4,
+        min_calls,
         ..Config::default()
     };
     Arc::new(CircuitBreaker::seeded(config, 7).expect("a valid configuration"))
@@ -147,4 +152,51 @@ fn who_was_let_through_after_a_reset_is_not_rejected_by_the_deadline_from_before
         },
         |breaker| assert!(breaker.try_acquire().is_ok()),
     );
+}
+
+/// A window that holds a failure, and is lent all the same.
+#[test]
+fn a_success_on_another_thread_is_in_the_window_when_a_failure_comes() {
+    let clock = paused();
+    loom::model(move || {
+        let _entered = clock.enter();
+        let breaker = rated_from(2);
+        end(&breaker, Outcome::Success);
+        end(&breaker, Outcome::Failure);
+        let shared = breaker.clone();
+        let fails = thread::spawn(move || end(&shared, Outcome::Failure));
+        end(&breaker, Outcome::Success);
+        fails.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.window_calls, snapshot.window_failures), (4, 2));
+        assert_eq!((snapshot.counts.succeeded, snapshot.counts.failed), (2, 2));
+    });
+}
+
+#[test]
+fn a_permit_from_before_is_late_for_whom_a_rejected_one_has_told() {
+    let clock = paused();
+    let mut three_threads = loom::model::Builder::new();
+    three_threads.preemption_bound = Some(2);
+    three_threads.check(move || {
+        let _entered = clock.enter();
+        let breaker = breaker();
+        (0..2).for_each(|_| end(&breaker, Outcome::Failure));
+        let permit = breaker.try_acquire().expect("closed");
+        let opens = thread::spawn({
+            let breaker = breaker.clone();
+            move || end(&breaker, Outcome::Failure)
+        });
+        let told = Arc::new(AtomicBool::new(false));
+        let asks = thread::spawn({
+            let (breaker, told) = (breaker.clone(), told.clone());
+            move || told.store(breaker.try_acquire().is_err(), Ordering::Release)
+        });
+        let is_over = told.load(Ordering::Acquire);
+        permit.record(Outcome::Success);
+        opens.join().unwrap();
+        asks.join().unwrap();
+        let counts = breaker.snapshot().counts;
+        assert!(!is_over || counts.late == 1, "it was over: {counts:?}");
+    });
 }
