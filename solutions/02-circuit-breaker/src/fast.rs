@@ -172,9 +172,10 @@ impl CircuitBreaker {
     /// When the call must not be made; says why.
     #[inline(always)]
     pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
-        let ticket = match self.admit() {
+        let share = self.shares.get_or_default();
+        let ticket = match self.admit(share) {
             Some(ticket) => ticket,
-            None => self.admit_slowly()?,
+            None => self.admit_slowly(share)?,
         };
         Ok(Permit { breaker: self, ticket: Some(ticket) })
     }
@@ -216,8 +217,7 @@ impl CircuitBreaker {
     // ANCHOR: admit
     /// A ticket of the era that is lent; none if that is for the core to say.
     #[inline(always)]
-    fn admit(&self) -> Option<Ticket> {
-        let share = self.shares.get_or_default();
+    fn admit(&self, share: &Share) -> Option<Ticket> {
         // Acquired for the sake of `admit_slowly`.
         let word = share.word.load(Ordering::Acquire);
         let era = (word >> ERA_SHIFT).checked_sub(1)?;
@@ -229,7 +229,7 @@ impl CircuitBreaker {
     }
 
     #[cold]
-    fn admit_slowly(&self) -> Result<Ticket, Rejected> {
+    fn admit_slowly(&self, share: &Share) -> Result<Ticket, Rejected> {
         // Acquiring NOT_LENT has made visible what was stored when the window was last lent: that the
         // breaker was not open. So this deadline is none from before then.
         //
@@ -239,10 +239,10 @@ impl CircuitBreaker {
         if probe_at != NOT_OPEN
             && let Some(left @ 1..) = probe_at.checked_sub(self.nanos(Instant::now()))
         {
-            self.shares.get_or_default().tally.rejected.raise();
+            share.tally.rejected.raise();
             return Err(Rejected::Open { retry_after: Duration::from_nanos(left) });
         }
-        self.readable.with_core(|core, now| match self.admit() {
+        self.readable.with_core(|core, now| match self.admit(share) {
             Some(ticket) => Ok(ticket),
             None => self.taken_back(core, |core| core.admit(now)),
         })
@@ -356,9 +356,10 @@ impl CircuitBreaker {
             // In a window that is full of successes there is nothing to count.
             let is_healthy = window.failures == 0 && window.results.len() == window.size;
             let counted = if is_healthy { window.size as u64 } else { 0 };
-            for share in self.shares.iter() {
-                // Relaxed: all that is lent is in the word.
-                share.word.store((core.era + 1) << ERA_SHIFT | counted, Ordering::Relaxed);
+            // Relaxed: all that is lent is in the word.
+            let lent = (core.era + 1) << ERA_SHIFT | counted;
+            for word in self.shares.iter().map(|share| &share.word) {
+                word.store(lent, Ordering::Relaxed);
             }
         }
     }
