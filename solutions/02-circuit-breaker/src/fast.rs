@@ -233,8 +233,8 @@ impl CircuitBreaker {
         // Acquiring NOT_LENT has made visible what was stored when the window was last lent: that the
         // breaker was not open. So this deadline is none from before then.
         //
-        // Acquired itself, so that who was rejected knows that the era is over: all words were taken back
-        // before the deadline was stored. A permit from before, which he hands to another thread, is late there.
+        // Acquired itself, so that a rejected caller knows that the era is over: all words were taken back before
+        // the deadline was stored. If it tells another thread, a permit from that era is late there.
         let probe_at = self.probe_at.load(Ordering::Acquire);
         if probe_at != NOT_OPEN
             && let Some(left @ 1..) = probe_at.checked_sub(self.nanos(Instant::now()))
@@ -242,6 +242,8 @@ impl CircuitBreaker {
             share.tally.rejected.raise();
             return Err(Rejected::Open { retry_after: Duration::from_nanos(left) });
         }
+        // Whoever held the lock has lent the window again, as a rule: two threads that take it back from each other
+        // could go on with that.
         self.readable.with_core(|core, now| match self.admit(share) {
             Some(ticket) => Ok(ticket),
             None => self.taken_back(core, |core| core.admit(now)),
@@ -327,7 +329,7 @@ impl CircuitBreaker {
         result
     }
 
-    /// From here on to `lend`, who looks into his word finds nothing and waits for the lock.
+    /// From here on to `lend`, a thread that looks into its word finds nothing and waits for the lock.
     fn take_back(&self, core: &mut Core) {
         // Released, for the sake of `admit_slowly`.
         let words = self.shares.iter().map(|share| share.word.swap(NOT_LENT, Ordering::Release));
