@@ -42,7 +42,7 @@ struct Shared {
     /// What the core has lent out, or [`NOT_LENT`]: the free places, and above them how many were taken
     /// since it was lent.
     word: AtomicU64,
-    core: Mutex<Core>,
+    readable: crate::Bulkhead,
 }
 
 // ANCHOR: bits
@@ -65,10 +65,12 @@ impl Bulkhead {
     /// # Errors
     /// When a field of `config` is out of its range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        config.validate()?;
-        let core = Core::new(config);
-        let word = AtomicU64::new(lend(&core));
-        Ok(Self { shared: Arc::new(Shared { word, core: Mutex::new(core) }) })
+        crate::Bulkhead::new(config).map(Self::around)
+    }
+
+    fn around(readable: crate::Bulkhead) -> Self {
+        let word = AtomicU64::new(readable.with_core(|core| lend(core)));
+        Self { shared: Arc::new(Shared { word, readable }) }
     }
 
     /// As [`Bulkhead::try_acquire`](crate::Bulkhead::try_acquire).
@@ -163,13 +165,14 @@ impl Bulkhead {
     /// who look into it find nothing lent and come for the lock: no place comes or goes while the core decides
     /// who waits.
     fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
-        let Shared { word, core } = &*self.shared;
-        let mut core = core.lock().unwrap_or_else(PoisonError::into_inner);
-        // Acquired from those who put places back, and released to those who take them then.
-        take_back(word.swap(NOT_LENT, Ordering::Acquire), &mut core);
-        let result = act(&mut core);
-        word.store(lend(&core), Ordering::Release);
-        result
+        let Shared { word, readable } = &*self.shared;
+        readable.with_core(|core| {
+            // Acquired from those who put places back, and released to those who take them then.
+            take_back(word.swap(NOT_LENT, Ordering::Acquire), core);
+            let result = act(core);
+            word.store(lend(core), Ordering::Release);
+            result
+        })
     }
     // ANCHOR_END: word
 }
@@ -260,6 +263,7 @@ impl Drop for Ticket<'_> {
 /// As the readable [`Registry`](crate::Registry), of fast ones.
 #[derive(Debug, Default)]
 pub struct Registry {
+    readable: crate::Registry,
     bulkheads: Mutex<BTreeMap<String, Bulkhead>>,
 }
 
@@ -274,19 +278,11 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Config`] or [`RegistryError::Differs`].
     pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
+        let readable = self.readable.get_or_create(name, config)?;
         let mut bulkheads = self.lock();
-        if let Some(bulkhead) = bulkheads.get(name) {
-            let existing = bulkhead.with_core(|core| core.config);
-            return if existing == config {
-                Ok(bulkhead.clone())
-            } else {
-                Err(RegistryError::Differs { name: name.to_owned(), existing, asked: config })
-            };
-        }
-        let bulkhead = Bulkhead::new(config)
-            .map_err(|source| RegistryError::Config { name: name.to_owned(), source })?;
-        bulkheads.insert(name.to_owned(), bulkhead.clone());
-        Ok(bulkhead)
+        let bulkhead =
+            bulkheads.entry(name.to_owned()).or_insert_with(|| Bulkhead::around(readable));
+        Ok(bulkhead.clone())
     }
 
     /// As [`Registry::snapshots`](crate::Registry::snapshots).
