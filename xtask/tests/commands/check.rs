@@ -330,6 +330,21 @@ fn the_bare_starter_is_derived_from_the_guided_one_and_checked_as_a_starter() {
 }
 
 #[test]
+fn a_solution_that_needs_files_of_its_own_will_not_do_for_the_reader() {
+    let workbook = Workbook::new();
+    workbook.write("solutions/01-adder/src/fast.rs", "");
+    workbook.replace("solutions/01-adder/src/lib.rs", "pub fn add_1", "mod fast;\npub fn add_1");
+
+    let ran = workbook.xtask(&["check", "adder", "--only", "solutions"]);
+
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let finding =
+        "in the place of the reader's lib.rs, the solution's won't do: adder does not compile:";
+    assert!(ran.stdout.contains(finding), "{}", ran.stdout);
+    assert!(ran.stdout.contains("file not found for module `fast`"), "{}", ran.stdout);
+}
+
+#[test]
 fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let workbook = Workbook::new();
     workbook.replace(
