@@ -173,6 +173,9 @@ async function remembered(page) {
             expect(tab.url() === url(page), 'an arrow key in a prediction turns the page');
         };
         expect(await afterReload(tab, choose, () => choices.nth(1).isChecked()), 'a prediction is forgotten after a reload');
+        const told = await tab.locator('main blockquote:has(.choices) [role=status]').allInnerTexts();
+        expect(told.length === groups, `${groups} predictions, but ${told.length} with an answer: begin the answer below as "(b) …"`);
+        expect(/^\(b\) is right\.$|^You chose \(b\); the run says \([a-z]\)\.$/.test(told[0]), `a prediction is answered: "${told[0]}"`);
     }
     const fields = tab.locator('form.sheet :is(input, textarea)');
     if (await fields.count() > 0) {

@@ -22,14 +22,20 @@
         } catch {}
     };
 
-    // An answer that was opened stays open. The question is the key: it stays the same when the chapter is edited.
+    // An answer that was opened stays open. The question is the key: it stays the same when the chapter is edited. Questions
+    // that are asked twice on a page are told apart by their order.
+    const asked = new Map();
     for (const answer of document.querySelectorAll('details.answer')) {
-        const key = `${page}: ${answer.querySelector('summary').textContent}`;
+        const question = `${page}: ${answer.querySelector('summary').textContent}`;
+        const before = asked.get(question) ?? 0;
+        asked.set(question, before + 1);
+        const key = before === 0 ? question : `${question} (${before + 1})`;
         answer.open = recall(key) !== null;
         answer.addEventListener('toggle', () => remember(key, answer.open && 'open'));
     }
 
-    // The choices of a prediction become radio buttons.
+    // The choices of a prediction become radio buttons. The answer below begins with the right one, as "(b)": who has
+    // chosen is told, and sees why.
     document.querySelectorAll('main blockquote').forEach((box, number) => {
         const choices = box.querySelector('ul');
         if (!choices || !box.querySelector('strong')?.textContent.startsWith('Predict')) {
@@ -37,6 +43,19 @@
         }
         const key = `${page}: prediction ${number}`;
         const chosen = recall(key);
+        const answer = box.nextElementSibling?.matches('details.answer') ? box.nextElementSibling : null;
+        const right = /^\s*(\([a-z]\))/.exec(answer?.querySelector('p')?.textContent ?? '')?.[1];
+        const verdict = document.createElement('p');
+        verdict.setAttribute('role', 'status');
+        const tell = choice => {
+            verdict.textContent = choice === right ? `${choice} is right.` : `You chose ${choice}; the run says ${right}.`;
+        };
+        if (right) {
+            box.append(verdict);
+        }
+        if (right && chosen) {
+            tell(chosen);
+        }
         choices.setAttribute('role', 'radiogroup');
         choices.setAttribute('aria-label', 'Your prediction');
         choices.classList.add('choices');
@@ -49,7 +68,13 @@
             label.append(...item.childNodes);
             const choice = label.textContent.trim().slice(0, 3);
             radio.checked = choice === chosen;
-            radio.addEventListener('change', () => remember(key, choice));
+            radio.addEventListener('change', () => {
+                remember(key, choice);
+                if (right) {
+                    tell(choice);
+                    answer.open = true;
+                }
+            });
             label.prepend(radio);
             item.append(label);
         }
