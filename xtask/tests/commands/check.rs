@@ -345,6 +345,38 @@ fn a_solution_that_needs_files_of_its_own_will_not_do_for_the_reader() {
 }
 
 #[test]
+fn what_a_suite_says_of_its_failure_is_told_with_the_part() {
+    let workbook = Workbook::new();
+    workbook.replace(
+        "Cargo.toml",
+        "members = [",
+        "default-members = [\"solutions/*\"]\nmembers = [\"notes\", ",
+    );
+    workbook.write("notes/Cargo.toml", "[package]\nname = \"notes\"\nedition = \"2024\"\n");
+    let holds = "#[test]\nfn holds() { assert_eq!(1 + 1, 2, \"it is said to be two\"); }\n";
+    workbook.write("notes/src/lib.rs", holds);
+    let check = || workbook.xtask(&["check", "--only", "suites"]);
+
+    let ran = check();
+    assert_eq!(
+        (ran.code, ran.stdout.contains("   notes\n   in order\n")),
+        (0, true),
+        "{}",
+        ran.stdout
+    );
+
+    workbook.replace("notes/src/lib.rs", "2,", "3,");
+    let ran = check();
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("wrong  `cargo test --quiet --package notes` failed:"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("it is said to be two"), "{}", ran.stdout);
+}
+
+#[test]
 fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let workbook = Workbook::new();
     workbook.replace(
