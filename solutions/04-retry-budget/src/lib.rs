@@ -42,33 +42,38 @@ impl RetryBudget {
         Ok(Self { core: Mutex::new(Core::new(config, Instant::now())) })
     }
 
-    /// Notes the first try of a request. Not a retry: it would earn retries of its own.
+    /// Notes the first try of a request, which is a deposit if requests feed the budget. Not a retry: it would
+    /// earn retries of its own.
     pub fn record_request(&self) {
         self.with_core(|core| core.deposit(Feed::Requests));
     }
 
-    /// Notes a success, of a first try or of a retry.
+    /// Notes a success, of a first try or of a retry, which is a deposit if successes feed the budget.
     pub fn record_success(&self) {
         self.with_core(|core| core.deposit(Feed::Successes));
     }
 
-    /// Pays for one retry, which the caller then makes.
+    /// Pays for one retry, which the caller then makes: with an earned token if there is one, else with one of
+    /// the floor. It waits for other threads, and for nothing else.
     ///
     /// # Errors
-    /// When there is no whole token. Nothing is taken then.
+    /// When neither account has a whole token. Nothing is taken then.
     pub fn try_withdraw(&self) -> Result<(), Exhausted> {
         self.with_core(Core::withdraw)
     }
 
-    /// How many retries could be made now.
+    /// How many retries could be made now: the whole tokens of each account. The window's account counts as
+    /// empty while it is below zero.
     pub fn balance(&self) -> u64 {
         self.with_core(|core| core.balance())
     }
 
     /// Runs `operation`, and again after a failure: at most `max_retries` times, and each time only
     /// if the budget pays. It doesn't wait between tries; that is for a backoff inside `operation`.
+    /// The request is recorded before its first try, the success of any try when it comes.
     ///
-    /// Cancellation: dropping the future drops the operation. A token that was taken for it is spent.
+    /// Cancellation: dropping the future drops the operation. The request stays recorded, and a token that was
+    /// taken is spent.
     ///
     /// # Errors
     /// The operation's own, from its last try.
@@ -225,9 +230,9 @@ const SLOTS: u32 = 10;
 
 /// What was earned less what was spent in the last window.
 ///
-/// In the long run the retries are exactly the share. Of a deposit or a retry, at least nine tenths of
-/// a window are remembered, and no more than one: so nine tenths of a window hold at most the share of
-/// a whole window's requests.
+/// A deposit or a retry counts for at least nine tenths of a window, and for no more than one. So nine tenths
+/// of a window hold at most the share of a whole window's requests; and from the beginning on, the retries are
+/// at most the share. They may be fewer, for a part of a token expires with its window.
 ///
 /// The slots lie on a grid that begins when the budget does and never moves, so it makes no difference
 /// how often somebody looks.

@@ -47,34 +47,39 @@ impl RetryBudget {
         Ok(Self { core: Mutex::new(Core::new(config, Instant::now())) })
     }
 
-    /// Notes the first try of a request. Not a retry: it would earn retries of its own.
+    /// Notes the first try of a request, which is a deposit if requests feed the budget. Not a retry: it would
+    /// earn retries of its own.
     pub fn record_request(&self) {
-        self.with_core(|core| core.deposit());
-        // step 6: only if requests are what feeds this budget
+        todo!("step 1: make a deposit")
+        // step 6: if requests feed this budget
     }
 
-    /// Notes a success, of a first try or of a retry.
+    /// Notes a success, of a first try or of a retry, which is a deposit if successes feed the budget.
     pub fn record_success(&self) {
-        // step 6: deposit, if successes are what feeds this budget
+        todo!("step 6: make a deposit, if successes feed this budget")
     }
 
-    /// Pays for one retry, which the caller then makes.
+    /// Pays for one retry, which the caller then makes: with an earned token if there is one, else with one of
+    /// the floor. It waits for other threads, and for nothing else.
     ///
     /// # Errors
-    /// When there is no whole token. Nothing is taken then.
+    /// When neither account has a whole token. Nothing is taken then.
     pub fn try_withdraw(&self) -> Result<(), Exhausted> {
-        todo!("step 1: withdraw from the core; what it compares and takes must be one step")
+        todo!("step 1: withdraw")
     }
 
-    /// How many retries could be made now.
+    /// How many retries could be made now: the whole tokens of each account. The window's account counts as
+    /// empty while it is below zero.
     pub fn balance(&self) -> u64 {
-        self.with_core(|core| core.balance())
+        todo!("step 1: the balance")
     }
 
     /// Runs `operation`, and again after a failure: at most `max_retries` times, and each time only
     /// if the budget pays. It doesn't wait between tries; that is for a backoff inside `operation`.
+    /// The request is recorded before its first try, the success of any try when it comes.
     ///
-    /// Cancellation: dropping the future drops the operation. A token that was taken for it is spent.
+    /// Cancellation: dropping the future drops the operation. The request stays recorded, and a token that was
+    /// taken is spent.
     ///
     /// # Errors
     /// The operation's own, from its last try.
@@ -86,16 +91,8 @@ impl RetryBudget {
     where
         F: Future<Output = Result<T, E>>,
     {
-        todo!("step 5: record the request, run the operation, and pay for each further try")
+        todo!("step 5: run the operation, and again while it fails and the budget pays")
         // step 6: record a success
-    }
-
-    /// The one place where the lock is held. What `act` compares and changes is one step for all.
-    fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
-        let now = Instant::now();
-        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        core.tick(now);
-        act(&mut core)
     }
 }
 
@@ -110,9 +107,9 @@ impl fmt::Debug for RetryBudget {
 
 struct Core {
     config: Config,
-    // step 1: what the deposits have left, in a unit of which a token is a whole number
+    // step 1: what was earned
     // step 2: and the floor
-    // step 3: the deposits of the last window only, less the retries of the same window
+    // step 3: what was earned in the last window
 }
 
 impl Core {
@@ -122,19 +119,19 @@ impl Core {
 
     /// Lets time take effect. Called before anything else is done with the core.
     fn tick(&mut self, now: Instant) {
-        // step 2: refill the floor
-        // step 3: forget what is older than the window
-        // step 4: `now` may be older than the last one
+        // step 2: for the floor
+        // step 3: for the window
+        // step 4: in whatever order threads come here
     }
 
     /// Adds what a deposit is worth.
     fn deposit(&mut self) {
-        todo!("step 1: add config.ratio of a token")
+        todo!("step 1: add what it earns")
     }
 
     /// Takes a token, or says that there is none.
     fn withdraw(&mut self) -> Result<(), Exhausted> {
-        todo!("step 1: take a whole token if there is one")
+        todo!("step 1: take a token")
         // step 2: else one from the floor
     }
 
@@ -150,7 +147,7 @@ impl Core {
 
 /// A token bucket that holds a second's worth.
 struct Floor {
-    // step 2: the rate, the level, and when it was last refilled
+    // step 2: what it has to remember
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -158,9 +155,9 @@ struct Floor {
 
 /// What was earned less what was spent in the last window.
 ///
-/// In the long run the retries are exactly the share. Of a deposit or a retry, at least nine tenths of
-/// a window are remembered, and no more than one: so nine tenths of a window hold at most the share of
-/// a whole window's requests.
+/// A deposit or a retry counts for at least nine tenths of a window, and for no more than one. So nine tenths
+/// of a window hold at most the share of a whole window's requests; and from the beginning on, the retries are
+/// at most the share. They may be fewer, for a part of a token expires with its window.
 struct Window {
-    // step 3: a ring of slots, say, on a grid that never moves
+    // step 3: what it has to remember
 }

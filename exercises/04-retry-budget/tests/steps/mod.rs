@@ -15,6 +15,7 @@ mod step_6_recover;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
+const NANOSECOND: Duration = Duration::from_nanos(1);
 
 fn budget(config: Config) -> RetryBudget {
     RetryBudget::new(config).expect("this configuration is valid")

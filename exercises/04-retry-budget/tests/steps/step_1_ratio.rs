@@ -58,6 +58,15 @@ async fn the_share_is_exact_over_100_000_requests() {
         0.9     90000
         "
     );
+
+    let third = budget(share_only(1.0 / 3.0));
+    requests(&third, 3);
+    assert_eq!(
+        (granted(&third, 1), requests(&third, 1), granted(&third, 1)),
+        (0, (), 1),
+        "a third is 0.333333333, the nearest billionth: three of these are a billionth less than a token, \
+         and nothing is rounded up"
+    );
 }
 
 #[tokio::test(start_paused = true)]

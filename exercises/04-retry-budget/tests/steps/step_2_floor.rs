@@ -156,6 +156,20 @@ async fn looking_often_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_highest_floor_is_a_floor() {
+    let budget = budget(floor_only(u32::MAX));
+    assert_eq!(granted(&budget, 1_000), 1_000, "it is full");
+
+    wait(HOUR).await;
+
+    assert_eq!(
+        budget.balance(),
+        u64::from(u32::MAX),
+        "any u32 is a rate: neither its level nor what an hour adds to it goes round"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_floor_nothing_is_given_away() {
     let budget = budget(floor_only(0));
 

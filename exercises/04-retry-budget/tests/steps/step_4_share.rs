@@ -1,5 +1,6 @@
 //! Step 4: many threads, one budget.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -70,20 +71,23 @@ fn no_deposit_is_lost_between_threads() {
     let clock = clock(Duration::ZERO);
     let budget = budget(share_only(0.1));
     at(&clock, || requests(&budget, 10_000));
+    let begin = Barrier::new(THREADS);
 
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 let _paused = clock.enter();
-                requests(&budget, 10_000);
+                begin.wait();
+                requests(&budget, 50_000);
             });
         }
     });
 
     assert_eq!(
         at(&clock, || budget.balance()),
-        5_000,
-        "10,000 requests, and 40,000 more of 4 threads: reading a balance and writing it back must be one step"
+        21_000,
+        "10,000 requests, and 200,000 more of 4 threads: reading a balance and writing it back must be one step, \
+         and whoever finds the budget in use must wait for it"
     );
 }
 
@@ -93,9 +97,13 @@ fn nobody_is_refused_while_there_are_tokens() {
     let clock = clock(Duration::ZERO);
     let budget = budget(Config { window: Config::LONGEST, ..share_only(1.0) });
     at(&clock, || requests(&budget, THREADS * EACH));
+    let begin = Barrier::new(THREADS);
 
     let refused: usize = thread::scope(|scope| {
-        let caller = || at(&clock, || (0..EACH).filter(|_| budget.try_withdraw().is_err()).count());
+        let caller = || {
+            begin.wait();
+            at(&clock, || (0..EACH).filter(|_| budget.try_withdraw().is_err()).count())
+        };
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(caller)).collect();
         threads.into_iter().map(|thread| thread.join().expect("no caller panics")).sum()
     });

@@ -1,9 +1,12 @@
 //! Step 5: retries at several layers multiply, and budgets at each of them hold the product down.
 
 use std::cell::Cell;
+use std::future::pending;
 use std::pin::Pin;
+use std::time::Duration;
 
 use retry_budget::{Config, RetryBudget};
+use tokio::time::{Instant, timeout};
 
 use super::{MILLISECOND, SECOND, budget, requests, share_only, wait};
 
@@ -46,8 +49,8 @@ impl Chain {
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_tried_again_while_the_budget_pays() {
     let budget = budget(share_only(0.1));
-    requests(&budget, 20);
-    let tries = Cell::new(0);
+    requests(&budget, 29);
+    let (tries, begun) = (Cell::new(0), Instant::now());
     let operation = || async {
         tries.set(tries.get() + 1);
         if tries.get() < 3 { Err("503") } else { Ok("fine") }
@@ -57,7 +60,45 @@ async fn a_failure_is_tried_again_while_the_budget_pays() {
 
     assert_eq!(answer, Ok("fine"), "the third try succeeds");
     assert_eq!(tries.get(), 3, "and is the last: a success is not tried again");
-    assert_eq!(budget.balance(), 0, "two tokens paid for two retries");
+    assert_eq!(
+        budget.balance(),
+        1,
+        "30 requests, this call's own included, earned three tokens, and two of them paid for two retries"
+    );
+    assert_eq!(
+        begun.elapsed(),
+        Duration::ZERO,
+        "and nobody waited: a backoff is another part's business"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_counts_and_keeps_what_it_paid() {
+    let budget = budget(share_only(1.0));
+
+    let hangs = budget.call(5, pending::<Result<(), &str>>);
+    assert!(timeout(MILLISECOND, hangs).await.is_err(), "the client gave up on its first try");
+
+    assert_eq!(
+        budget.balance(),
+        1,
+        "a request was made, and that nobody waited for its end changes nothing: it is recorded before its first \
+         try, or those that hang earn nothing"
+    );
+
+    let tries = Cell::new(0);
+    let operation = || async {
+        tries.set(tries.get() + 1);
+        if tries.get() == 1 { Err::<(), _>("503") } else { pending().await }
+    };
+    assert!(timeout(MILLISECOND, budget.call(5, operation)).await.is_err(), "in its first retry");
+
+    assert_eq!(
+        (tries.get(), budget.balance()),
+        (2, 1),
+        "the retry was made, whether or not its end was awaited: two requests earned two tokens, and one is \
+         spent"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,12 +179,18 @@ async fn a_retry_earns_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_is_not_made_is_not_paid_for() {
     let budget = budget(share_only(0.1));
-    requests(&budget, 99);
+    // Ten tokens and a half: whether the call's own request is recorded makes no difference here.
+    requests(&budget, 105);
 
     let answer = budget.call(0, || async { Err::<(), _>("503") }).await;
 
     assert_eq!(answer, Err("503"), "no retries were asked for");
-    assert_eq!(budget.balance(), 10, "and none was paid: count the tries before you withdraw");
+    assert_eq!(
+        budget.balance(),
+        10,
+        "there were ten tokens before a call that may not retry, and there are ten after it: a retry that \
+         isn't made is not paid for"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,10 +246,12 @@ async fn the_floor_of_each_layer_comes_on_top() {
     let calls = chain.calls.get() as f64;
     assert!(
         calls <= most,
-        "a layer makes at most 1.1 of what it gets and 10 more a second: {most:.0} in all, not {calls}"
+        "each of five layers makes at most 1.1 of what it gets, and 10 more a second from its floor (and 10 at \
+         the beginning): {most:.0} calls of 3,000 requests in 30 s, but {calls} were made"
     );
     assert!(
         calls > 0.97 * most,
-        "and with everything failing, nearly that: {most:.0}, not {calls}"
+        "and with everything failing they make nearly so many, {most:.0}, but {calls} were made: a layer uses \
+         its share and its floor, one beside the other"
     );
 }

@@ -48,7 +48,11 @@ pub static SCENE: Scene = Scene {
 };
 
 pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
-    Runs::of(values, POOLS.iter().copied(), |name, pools| one(name, pools, values))
+    let mut runs = Runs::new(values);
+    for (whose, name, pools) in POOLS {
+        runs.run(*whose, name, || one(name, *pools, values))?;
+    }
+    Ok(runs)
 }
 
 fn one(name: &str, pools: MakePools, values: &Values) -> Result<Report, StormError> {

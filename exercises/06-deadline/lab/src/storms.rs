@@ -71,7 +71,11 @@ const WAITING: &[(Whose, &str, MakeRequests)] = &[
 ];
 
 pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
-    Runs::of(values, WAITING.iter().copied(), |name, requests| one(name, requests, values))
+    let mut runs = Runs::new(values);
+    for (whose, name, requests) in WAITING {
+        runs.run(*whose, name, || one(name, *requests, values))?;
+    }
+    Ok(runs)
 }
 
 fn one(name: &str, requests: MakeRequests, values: &Values) -> Result<Report, StormError> {

@@ -137,7 +137,11 @@ const FALLBACK: &str = "fallback";
 pub const LEVELS: &str = "levels";
 
 pub fn runs(storm: Storm, values: &Values) -> anyhow::Result<Runs<Report>> {
-    Runs::of(values, SHOPS.iter().copied(), |name, shop| one(storm, name, shop, values))
+    let mut runs = Runs::new(values);
+    for (whose, name, shop) in SHOPS {
+        runs.run(*whose, name, || one(storm, name, *shop, values))?;
+    }
+    Ok(runs)
 }
 
 /// The reference with levels alone.

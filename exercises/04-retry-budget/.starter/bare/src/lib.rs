@@ -28,33 +28,38 @@ impl RetryBudget {
         todo!("step 1: new")
     }
 
-    /// Notes the first try of a request. Not a retry: it would earn retries of its own.
+    /// Notes the first try of a request, which is a deposit if requests feed the budget. Not a retry: it would
+    /// earn retries of its own.
     pub fn record_request(&self) {
         todo!("step 1: record_request")
     }
 
-    /// Notes a success, of a first try or of a retry.
+    /// Notes a success, of a first try or of a retry, which is a deposit if successes feed the budget.
     pub fn record_success(&self) {
         todo!("step 6: record_success")
     }
 
-    /// Pays for one retry, which the caller then makes.
+    /// Pays for one retry, which the caller then makes: with an earned token if there is one, else with one of
+    /// the floor. It waits for other threads, and for nothing else.
     ///
     /// # Errors
-    /// When there is no whole token. Nothing is taken then.
+    /// When neither account has a whole token. Nothing is taken then.
     pub fn try_withdraw(&self) -> Result<(), Exhausted> {
         todo!("step 1: try_withdraw")
     }
 
-    /// How many retries could be made now.
+    /// How many retries could be made now: the whole tokens of each account. The window's account counts as
+    /// empty while it is below zero.
     pub fn balance(&self) -> u64 {
         todo!("step 1: balance")
     }
 
     /// Runs `operation`, and again after a failure: at most `max_retries` times, and each time only
     /// if the budget pays. It doesn't wait between tries; that is for a backoff inside `operation`.
+    /// The request is recorded before its first try, the success of any try when it comes.
     ///
-    /// Cancellation: dropping the future drops the operation. A token that was taken for it is spent.
+    /// Cancellation: dropping the future drops the operation. The request stays recorded, and a token that was
+    /// taken is spent.
     ///
     /// # Errors
     /// The operation's own, from its last try.
