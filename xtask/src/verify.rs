@@ -130,7 +130,7 @@ fn verify(
         }
     };
     let unwritten = |step: &Step| subject == Subject::Reader && sources.is_unwritten(step);
-    let mut report = assemble(workbook, exercise, unwritten, checks, notes);
+    let mut report = assemble(exercise, sources, unwritten, checks, notes);
     if report.status == Status::NotStarted && (subject == Subject::Solution || sources.is_begun()) {
         report.status = Status::Failed;
     }
@@ -167,8 +167,8 @@ fn tell_an_earlier_step(check: &mut CheckReport) {
 
 /// Sorts the checks into their steps. Of a step that is `unwritten` nothing can have failed.
 fn assemble(
-    workbook: &Workbook,
     exercise: &Exercise,
+    sources: &Sources,
     unwritten: impl Fn(&Step) -> bool,
     mut checks: Vec<CheckReport>,
     mut notes: Vec<String>,
@@ -184,8 +184,8 @@ fn assemble(
                 tell_a_later_task(check, step.number);
             }
         }
-        say_where(workbook, exercise, step, &mut of_step);
-        let order = exercise.checks(&workbook.root, step).unwrap_or_default();
+        say_where(exercise, step, &sources.spec_of(step), &mut of_step);
+        let order = sources.checks(step);
         of_step.sort_by_key(|check| order.iter().position(|name| *name == check.name));
         let status = combine(of_step.iter().map(|check| check.status));
         steps.push(StepReport { status, checks: of_step, ..empty(step) });
@@ -206,15 +206,14 @@ fn assemble(
 }
 
 /// A failing check that no line of the spec speaks for is found by its own.
-fn say_where(workbook: &Workbook, exercise: &Exercise, step: &Step, checks: &mut [CheckReport]) {
+fn say_where(exercise: &Exercise, step: &Step, spec: &str, checks: &mut [CheckReport]) {
     let steps = exercise.path(Subject::Reader).join("tests").join("steps");
     let path = steps.join(step.module() + ".rs");
-    let text = files::read_text(&workbook.root.join(&path)).unwrap_or_default();
     for check in checks {
         let has_failed = !matches!(check.status, Status::Passed | Status::NotStarted);
         if has_failed && check.at.is_none() {
             let name = format!("fn {}(", check.name);
-            let line = text.lines().position(|line| line.contains(&name));
+            let line = spec.lines().position(|line| line.contains(&name));
             check.at = line.map(|line| format!("{}:{}", slashes(&path), line + 1));
         }
     }

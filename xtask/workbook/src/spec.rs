@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use crate::{Exercise, Step, Subject, files, slashes};
+use crate::{Exercise, Sources, Step, Subject, files, slashes};
 
 impl Exercise {
     /// The names of the checks of a step, in the order of its file: libtest sorts them by name, the
@@ -18,6 +18,20 @@ impl Exercise {
         let names = check_names(&files::read_text(&root.join(&path))?);
         ensure!(!names.is_empty(), "{} holds no check", slashes(&path));
         Ok(names)
+    }
+}
+
+impl Sources {
+    /// The text of a step's file in the spec; empty if there is none.
+    pub fn spec_of(&self, step: &Step) -> String {
+        let path = Path::new("steps").join(step.module() + ".rs");
+        let text = self.tests.get(&path).map(|text| String::from_utf8_lossy(text).into_owned());
+        text.unwrap_or_default()
+    }
+
+    /// The names of the checks of a step, in the order of its file.
+    pub fn checks(&self, step: &Step) -> Vec<String> {
+        check_names(&self.spec_of(step))
     }
 }
 
