@@ -328,7 +328,7 @@ impl Package {
         self.metadata.as_ref()?.workbook.as_ref()
     }
 
-    fn has_role(&self, role: Role) -> bool {
+    pub fn has_role(&self, role: Role) -> bool {
         match self.part().map(|part| &part.role) {
             Some(Roles::One(one)) => *one == role,
             Some(Roles::Several(roles)) => roles.contains(&role),

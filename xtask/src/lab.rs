@@ -37,7 +37,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let what = format!("the {role} of {}", lab.of());
 
     if !metadata.has_built(lab) {
-        let about = if role == Role::Lab { "half a minute" } else { "a minute" };
+        let about = if lab.has_role(Role::LiveLab) { "a minute" } else { "half a minute" };
         output::err(&format!(
             "Compiling {what}, this first time: about {about} on two cores. Later it starts at once."
         ));

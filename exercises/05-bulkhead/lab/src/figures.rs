@@ -33,8 +33,9 @@ fn slow(values: &Values, figures: &Figures) -> anyhow::Result<()> {
 
 fn knee(values: &Values, figures: &Figures) -> anyhow::Result<()> {
     let sizes: Vec<u32> = (1..=knee::MOST).collect();
-    let lines = knee::lines(&sizes, values.seed())?;
-    let at = |line: usize, places: usize| &lines[line].1[places - 1].1;
+    let runs = knee::runs(values, &sizes)?;
+    let lines: Vec<_> = runs.done().map(|(_, line)| line).collect();
+    let at = |line: usize, places: usize| &lines[line][places - 1].1;
     let percent = |line, places| format!("{:.1}", at(line, places).rejected_percent);
     let millis = |line, places| format!("{:.0}", at(line, places).wait_p99);
     let description = format!(
@@ -50,7 +51,7 @@ fn knee(values: &Values, figures: &Figures) -> anyhow::Result<()> {
         millis(2, 18),
         knee::parameters(values),
     );
-    let chart = knee::chart(&lines, values).description(&description);
+    let chart = knee::chart(&runs, values).description(&description);
     figures.write("bulkhead-knee.svg", &chart.svg())?;
     let numbers = [
         ("none-14", percent(0, 14)),

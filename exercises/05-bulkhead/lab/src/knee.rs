@@ -32,16 +32,14 @@ pub static SCENE: Scene = Scene {
     needs: None,
     parameters,
     run: |values| {
-        let lines = lines(&SHOWN, values.seed())?;
-        let mut runs = Runs::new(values);
-        runs.run(Whose::Reference, "sizes", || sizes(values.seed()))?;
-        let shown = Shown::new(&runs, table(&lines)).chart(chart(&lines, values));
-        Ok(runs.done().fold(shown, |shown, (_, sizes)| shown.table(sizes.clone())))
+        let runs = runs(values, &SHOWN)?;
+        let shown = Shown::new(&runs, table(&runs)).chart(chart(&runs, values));
+        Ok(shown.table(sizes(values.seed())?))
     },
 };
 
-/// One line of the figure: how many may wait, and what each number of places did.
-pub type Line = (&'static str, Vec<(u32, Measured)>);
+/// One line of the figure: what each number of places did.
+pub type Line = Vec<(u32, Measured)>;
 
 /// What a bulkhead of one size did.
 #[derive(Clone, Copy, Debug)]
@@ -117,14 +115,15 @@ fn erlang_b(running: f64, places: usize) -> f64 {
 }
 
 /// The three lines, for these numbers of places.
-pub fn lines(sizes: &[u32], seed: u64) -> Result<Vec<Line>, StormError> {
-    let line = |(max_waiting, name): (usize, &'static str)| {
+pub fn runs(values: &Values, sizes: &[u32]) -> anyhow::Result<Runs<Line>> {
+    let queues = QUEUES.map(|(max_waiting, name)| (Whose::Reference, name, max_waiting));
+    Runs::of(values, queues, |_, max_waiting| {
         let measured = sizes.iter().map(|&places| {
-            Ok((places, run(REQUESTS_PER_SECOND, places as usize, max_waiting, seed)?))
+            let size = places as usize;
+            Ok((places, run(REQUESTS_PER_SECOND, size, max_waiting, values.seed())?))
         });
-        Ok((name, measured.collect::<Result<_, StormError>>()?))
-    };
-    QUEUES.into_iter().map(line).collect()
+        measured.collect::<Result<Line, StormError>>()
+    })
 }
 
 /// Three loads, sized alike: at 80 %, and by the square root.
@@ -166,26 +165,25 @@ pub fn sizes(seed: u64) -> Result<Table, StormError> {
     Ok(table)
 }
 
-fn table(lines: &[Line]) -> Table {
-    let heads = lines.iter().map(|(name, _)| format!("{name}: out, wait p99"));
+fn table(runs: &Runs<Line>) -> Table {
+    let heads = runs.done().map(|(name, _)| format!("{name}: out, wait p99"));
     let all = [vec!["places".to_owned()], heads.collect(), vec!["then in use, mean".to_owned()]];
     let mut table = Table::new(all.concat());
     for (index, places) in SHOWN.iter().enumerate() {
-        let measured = |(_, line): &Line| line[index].1;
-        let cells = lines.iter().map(measured).map(|measured| {
+        let measured = runs.done().map(|(_, line)| line[index].1);
+        let cells = measured.clone().map(|measured| {
             format!("{:.1} %, {:.0} ms", measured.rejected_percent, measured.wait_p99)
         });
         // Of the last queue, the longest.
-        let active = lines.last().map(measured).map(|measured| format!("{:.1}", measured.active));
+        let active = measured.last().map(|measured| format!("{:.1}", measured.active));
         table.row([places.to_string()].into_iter().chain(cells).chain(active));
     }
     table
 }
 
-pub fn chart(lines: &[Line], values: &Values) -> Chart {
+pub fn chart(runs: &Runs<Line>, values: &Values) -> Chart {
     let panel = |panel: Panel, value: fn(&Measured) -> f64| {
-        let runs = lines.iter().map(|(name, line)| (*name, line));
-        panel.lines(runs, |line| {
+        panel.lines(runs.done(), |line| {
             line.iter().map(|(places, measured)| (f64::from(*places), value(measured))).collect()
         })
     };
