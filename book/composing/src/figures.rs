@@ -15,10 +15,8 @@ pub fn write(values: &Values, figures: &Figures) -> anyhow::Result<()> {
         let table = table(question, &runs(question, values)?);
         figures.table(&format!("composing-{}.md", question.name), &table, &below)?;
     }
-    let mut drawn = Runs::new(values);
-    for (label, order) in DRAWN {
-        drawn.run(Whose::Reference, label, || outage::run(order, values.seed()))?;
-    }
+    let orders = DRAWN.map(|(label, order)| (Whose::Reference, label, order));
+    let drawn = Runs::of(values, orders, |_, order| outage::run(order, values.seed()))?;
     figures.write("composing.svg", &chart(&drawn, values).svg())?;
 
     let all: Vec<&Run> = drawn.done().map(|(_, run)| run).collect();

@@ -34,11 +34,8 @@ fn asked(values: &Values) -> &'static Question {
 }
 
 pub fn runs(question: &Question, values: &Values) -> anyhow::Result<Runs<Run>> {
-    let mut runs = Runs::new(values);
-    for order in question.orders {
-        runs.run(Whose::Reference, &order.name(), || outage::run(*order, values.seed()))?;
-    }
-    Ok(runs)
+    let orders = question.orders.iter().map(|order| (Whose::Reference, order.name(), *order));
+    Runs::of(values, orders, |_, order| outage::run(order, values.seed()))
 }
 
 /// A row for each order.

@@ -65,11 +65,9 @@ pub static SCENE: Scene = Scene {
 
 /// Clients that try once, and clients that try several times.
 pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
-    let mut runs = Runs::new(values);
-    runs.run(Whose::Naive, "no retries", || shop("no retries", 1, values))?;
-    let tries = small(values, &TRIES);
-    runs.run(Whose::Naive, "naive retries", || shop("naive retries", tries, values))?;
-    Ok(runs)
+    let clients = [("no retries", 1), ("naive retries", small(values, &TRIES))];
+    let clients = clients.map(|(name, tries)| (Whose::Naive, name, tries));
+    Runs::of(values, clients, |name, tries| shop(name, tries, values))
 }
 
 fn small(values: &Values, knob: &Knob) -> u32 {

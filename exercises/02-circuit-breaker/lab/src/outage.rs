@@ -41,11 +41,7 @@ pub static SCENE: Scene = Scene {
 };
 
 pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
-    let mut runs = Runs::new(values);
-    for (whose, name, guard) in GUARDS {
-        runs.run(*whose, name, || one(name, *guard, values))?;
-    }
-    Ok(runs)
+    Runs::of(values, GUARDS.iter().copied(), |name, guard| one(name, guard, values))
 }
 
 fn one(name: &str, guard: MakeGuard, values: &Values) -> Result<Report, StormError> {

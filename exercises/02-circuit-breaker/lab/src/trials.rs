@@ -177,11 +177,7 @@ impl World {
 }
 
 fn runs(trial: &Trial, values: &Values) -> anyhow::Result<Runs<Report>> {
-    let mut runs = Runs::new(values);
-    for (whose, name, guard) in GUARDS {
-        runs.run(*whose, name, || one(trial, name, *guard, values))?;
-    }
-    Ok(runs)
+    Runs::of(values, GUARDS.iter().copied(), |name, guard| one(trial, name, guard, values))
 }
 
 fn one(trial: &Trial, name: &str, guard: MakeGuard, values: &Values) -> Result<Report, StormError> {

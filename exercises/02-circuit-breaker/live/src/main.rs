@@ -27,8 +27,7 @@ static SCENE: Scene = Scene {
     needs: Some(NEEDS),
     parameters,
     run: |values| {
-        let runs =
-            lab_kit::live(PLAN, values, GUARDS, |guard, server| one(*guard, server, values))?;
+        let runs = lab_kit::live(PLAN, values, GUARDS, |guard, server| one(guard, server, values))?;
         Ok(Shown::new(&runs, table(&runs)))
     },
 };

@@ -89,24 +89,24 @@ impl Strategy {
 }
 
 /// Runs each strategy: with the reference under its name, and with yours beside it.
-pub fn runs<T>(
+pub fn runs<T: Send>(
     values: &Values,
     strategies: &[Strategy],
-    run: impl Fn(Subject, Strategy) -> T,
+    run: impl Fn(Subject, Strategy) -> T + Sync,
 ) -> anyhow::Result<Runs<T>> {
-    let mut runs = Runs::new(values);
-    for &strategy in strategies {
-        for &subject in SUBJECTS {
-            let (whose, name) = match (subject.whose, strategy.is_given()) {
-                (Whose::Yours, true) => continue,
-                (Whose::Yours, false) => (Whose::Yours, format!("{}, yours", strategy.name())),
-                (_, true) => (Whose::Naive, strategy.name().to_owned()),
-                (whose, false) => (whose, strategy.name().to_owned()),
-            };
-            runs.run(whose, &name, || anyhow::Ok(run(subject, strategy)))?;
-        }
-    }
-    Ok(runs)
+    let named = |strategy: Strategy, subject: Subject| match (subject.whose, strategy.is_given()) {
+        (Whose::Yours, true) => None,
+        (Whose::Yours, false) => Some((Whose::Yours, format!("{}, yours", strategy.name()))),
+        (_, true) => Some((Whose::Naive, strategy.name().to_owned())),
+        (whose, false) => Some((whose, strategy.name().to_owned())),
+    };
+    let all = strategies.iter().flat_map(|&strategy| {
+        SUBJECTS.iter().filter_map(move |&subject| {
+            let (whose, name) = named(strategy, subject)?;
+            Some((whose, name, (subject, strategy)))
+        })
+    });
+    Runs::of(values, all, |_, (subject, strategy)| anyhow::Ok(run(subject, strategy)))
 }
 
 fn cut(

@@ -109,7 +109,7 @@ impl Outcome {
 fn runs(values: &Values) -> anyhow::Result<Runs<Outcome>> {
     lab_kit::live(PLAN, values, CONTESTANTS, |(keys, buy), server| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(purchases(*keys, *buy, server, values.seed())))
+        Ok(runtime.block_on(purchases(keys, buy, server, values.seed())))
     })
 }
 

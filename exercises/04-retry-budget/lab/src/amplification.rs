@@ -43,12 +43,11 @@ pub static SCENE: Scene = Scene {
 pub type ByDepth = Vec<(usize, f64)>;
 
 pub fn runs(values: &Values) -> anyhow::Result<Runs<ByDepth>> {
-    let mut runs = Runs::new(values);
-    for policy in POLICIES {
-        let by_depth = || DEPTHS.map(|depth| Ok((depth, one(policy, depth, values.seed())?)));
-        runs.run(policy.whose, policy.name, || by_depth().collect::<Result<_, StormError>>())?;
-    }
-    Ok(runs)
+    let policies = POLICIES.iter().map(|policy| (policy.whose, policy.name, policy));
+    Runs::of(values, policies, |_, policy| {
+        let by_depth = DEPTHS.map(|depth| Ok((depth, one(policy, depth, values.seed())?)));
+        by_depth.collect::<Result<_, StormError>>()
+    })
 }
 
 /// Calls that reach the dependency for each request of a user, behind so many layers.

@@ -55,11 +55,8 @@ pub static SCENE: Scene = Scene {
 };
 
 pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
-    let mut runs = Runs::new(values);
-    for policy in POLICIES {
-        runs.run(policy.whose, policy.name, || one(policy, values))?;
-    }
-    Ok(runs)
+    let policies = POLICIES.iter().map(|policy| (policy.whose, policy.name, policy));
+    Runs::of(values, policies, |_, policy| one(policy, values))
 }
 
 fn one(policy: &Policy, values: &Values) -> Result<Report, StormError> {

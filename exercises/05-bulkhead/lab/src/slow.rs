@@ -48,11 +48,7 @@ pub static SCENE: Scene = Scene {
 };
 
 pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
-    let mut runs = Runs::new(values);
-    for (whose, name, pools) in POOLS {
-        runs.run(*whose, name, || one(name, *pools, values))?;
-    }
-    Ok(runs)
+    Runs::of(values, POOLS.iter().copied(), |name, pools| one(name, pools, values))
 }
 
 fn one(name: &str, pools: MakePools, values: &Values) -> Result<Report, StormError> {

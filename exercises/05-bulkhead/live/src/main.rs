@@ -27,7 +27,7 @@ static SCENE: Scene = Scene {
     needs: Some(NEEDS),
     parameters,
     run: |values| {
-        let runs = lab_kit::live(PLAN, values, POOLS, |pools, server| one(*pools, server, values))?;
+        let runs = lab_kit::live(PLAN, values, POOLS, |pools, server| one(pools, server, values))?;
         Ok(Shown::new(&runs, table(&runs)).note(ON_WAITS))
     },
 };

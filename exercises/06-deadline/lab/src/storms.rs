@@ -71,11 +71,7 @@ const WAITING: &[(Whose, &str, MakeRequests)] = &[
 ];
 
 pub fn runs(values: &Values) -> anyhow::Result<Runs<Report>> {
-    let mut runs = Runs::new(values);
-    for (whose, name, requests) in WAITING {
-        runs.run(*whose, name, || one(name, *requests, values))?;
-    }
-    Ok(runs)
+    Runs::of(values, WAITING.iter().copied(), |name, requests| one(name, requests, values))
 }
 
 fn one(name: &str, requests: MakeRequests, values: &Values) -> Result<Report, StormError> {

@@ -137,11 +137,7 @@ const FALLBACK: &str = "fallback";
 pub const LEVELS: &str = "levels";
 
 pub fn runs(storm: Storm, values: &Values) -> anyhow::Result<Runs<Report>> {
-    let mut runs = Runs::new(values);
-    for (whose, name, shop) in SHOPS {
-        runs.run(*whose, name, || one(storm, name, *shop, values))?;
-    }
-    Ok(runs)
+    Runs::of(values, SHOPS.iter().copied(), |name, shop| one(storm, name, shop, values))
 }
 
 /// The reference with levels alone.
