@@ -43,7 +43,7 @@ fn two_threads_never_spend_the_same_token() {
         let caller = || {
             let _paused = clock.enter();
             let mut lowest = 0;
-            for _ in 0..100_000 {
+            for _ in 0..200_000 {
                 account.fetch_add(1, SeqCst);
                 budget.record_request();
                 for _ in 0..2 {
