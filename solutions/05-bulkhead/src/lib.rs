@@ -31,7 +31,8 @@ pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
 // ---------------------------------------------------------------------------------------------
 // The shell: the lock, the waiting, the waking
 
-/// Stands between the callers and one dependency. A handle: clones share the same places.
+/// Stands between the callers and one dependency. A handle: clones share the same places. Its limits are those
+/// of its configuration for as long as it lives.
 #[derive(Clone)]
 pub struct Bulkhead {
     core: Arc<Mutex<Core>>,
@@ -60,6 +61,8 @@ impl Bulkhead {
     /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
     /// come when its future is first polled. It needs tokio's timer only if it has to wait.
     ///
+    /// A waiter that is granted a place is woken, by the waker of the last poll.
+    ///
     /// Cancellation: dropping the future leaves the queue. A place that was granted to it meanwhile
     /// goes to the next.
     ///
@@ -82,7 +85,7 @@ impl Bulkhead {
     }
     // ANCHOR_END: acquire
 
-    /// Runs `operation` in a place. It is not begun without one, and may run as long as it likes.
+    /// Runs `operation` in a place. It is not called without one, and may run as long as it likes.
     ///
     /// Cancellation: dropping the future drops the operation, and then gives the place back. If the
     /// operation hands work to others (a task, a thread), that work goes on without a place: use
@@ -395,7 +398,8 @@ impl Registry {
 
 /// How many places this work needs: by Little's law as many as calls run on average, which is the rate
 /// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
-/// 0. What is less than a trillionth above a whole number is taken for the rounding of floats.
+/// 0. What the last digits of a float are off by is no part of a place: 100 × 0.14, in floats a little more than 14, are 14
+/// places, and 14.0001 are 15.
 ///
 /// (John Little, 1961: L = λW. It holds for averages, whatever their distributions.)
 ///

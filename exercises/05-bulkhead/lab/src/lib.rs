@@ -37,7 +37,7 @@ pub static LAB: Lab = Lab {
 };
 
 /// What both labs need.
-pub const NEEDS: Needs = Needs { step: 3, text: "The storm needs `call` (step 3)." };
+pub const NEEDS: Needs = Needs { step: 4, text: "The storm needs `call` (step 4)." };
 
 /// What both labs say below their tables.
 pub const ON_WAITS: &str = "A rejection is a short wait: read the rows \"wait\" together with those that count rejections.";

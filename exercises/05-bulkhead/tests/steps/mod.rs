@@ -4,22 +4,25 @@
 
 use std::fmt::Write as _;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use bulkhead::{Bulkhead, Config, Permit, Rejected};
+use cooked_waker::{IntoWaker, Wake, WakeRef};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
+mod between;
 mod step_1_limit;
 mod step_2_wait;
-mod step_3_hold;
-mod step_4_abandon;
-mod step_5_measure;
-mod step_6_size;
+mod step_3_wake;
+mod step_4_hold;
+mod step_5_abandon;
+mod step_6_measure;
+mod step_7_size;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -60,10 +63,15 @@ fn free(bulkhead: &Bulkhead) -> usize {
 struct Caller(Pin<Box<dyn Future<Output = Result<Permit, Rejected>> + Send>>);
 
 impl Caller {
+    /// A caller that hasn't asked yet.
+    fn new(bulkhead: &Bulkhead) -> Self {
+        let bulkhead = bulkhead.clone();
+        Self(Box::pin(async move { bulkhead.acquire().await }))
+    }
+
     /// A caller that has asked once: it has its place, or its place in the queue.
     fn of(bulkhead: &Bulkhead) -> (Self, Poll<Result<Permit, Rejected>>) {
-        let bulkhead = bulkhead.clone();
-        let mut caller = Self(Box::pin(async move { bulkhead.acquire().await }));
+        let mut caller = Self::new(bulkhead);
         let answer = caller.poll();
         (caller, answer)
     }
@@ -94,45 +102,100 @@ impl Caller {
     }
 }
 
-/// A waker that asks the bulkhead for a place when it is woken, and when it is dropped: as an executor
-/// may, whose task owns a handle to it.
+/// A waker that asks the bulkhead for a place when it is woken, cloned or dropped: as an executor may, whose task
+/// owns a handle to it. Each clone is a value of its own.
 struct Asks(Bulkhead);
 
-impl Wake for Asks {
-    fn wake(self: Arc<Self>) {
+impl Asks {
+    fn waker(bulkhead: &Bulkhead) -> Waker {
+        Box::new(Self(bulkhead.clone())).into_waker()
+    }
+}
+
+impl Clone for Asks {
+    fn clone(&self) -> Self {
+        self.wake_by_ref();
+        Self(self.0.clone())
+    }
+}
+
+impl WakeRef for Asks {
+    fn wake_by_ref(&self) {
         drop(self.0.try_acquire());
     }
 }
+
+impl Wake for Asks {}
 
 impl Drop for Asks {
     fn drop(&mut self) {
-        drop(self.0.try_acquire());
+        self.wake_by_ref();
     }
 }
 
-/// One who holds the only place, and one who waits for it with a waker that asks for a place as well.
+/// One who holds the only place, and one who waits for it.
 #[track_caller]
-fn a_holder_and_a_waker_that_asks() -> (Vec<Permit>, Caller) {
+fn a_holder_and_a_waiter() -> (Bulkhead, Vec<Permit>, Caller) {
     // Never shut down, for that wakes all timers, and so might hang the check that is about to fail.
     let runtime = Box::leak(Box::new(clock()));
     let _entered = runtime.enter();
     let bulkhead = sized(1, 5);
     let holder = take(&bulkhead, 1);
-    let mut waiter = Caller::queued(&bulkhead);
-    let answer = waiter.poll_with(&Waker::from(Arc::new(Asks(bulkhead))));
-    assert!(answer.is_pending(), "nobody gave a place back, so this caller waits: {answer:?}");
-    (holder, waiter)
+    let waiter = Caller::queued(&bulkhead);
+    (bulkhead, holder, waiter)
 }
 
-/// Whether `act` comes to its end. Who waits for a lock that it holds itself never does, and whoever
+/// Has the waiter look with a waker that asks for a place.
+#[track_caller]
+fn leaves_a_waker_that_asks(bulkhead: &Bulkhead, mut waiter: Caller) -> Caller {
+    let bulkhead = bulkhead.clone();
+    let looked = ends(move || {
+        let answer = waiter.poll_with(&Asks::waker(&bulkhead));
+        (answer.is_pending(), waiter)
+    });
+    let (waits, waiter) = looked.expect(
+        "a waiter looked, with a waker whose `clone` and `drop` ask for a place, and that still waits for the lock: \
+         clone the waker before the visit to the core, and drop the one that it replaces after it",
+    );
+    assert!(waits, "nobody gave a place back, so this caller waits");
+    waiter
+}
+
+/// A waker that remembers that it was woken. That it is cloned is one of the moments of its thread.
+#[derive(Default)]
+struct Woken(Arc<AtomicBool>);
+
+impl Woken {
+    /// What it remembers, and the waker to poll with.
+    fn waker() -> (Arc<AtomicBool>, Waker) {
+        let woken = Self::default();
+        (Arc::clone(&woken.0), Box::new(woken).into_waker())
+    }
+}
+
+impl Clone for Woken {
+    fn clone(&self) -> Self {
+        between::moment();
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl WakeRef for Woken {
+    fn wake_by_ref(&self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+impl Wake for Woken {}
+
+/// What `act` returns, if it comes to its end. Who waits for a lock that it holds itself never does, and whoever
 /// else needs the lock doesn't either: so `act` owns all that might.
-fn ends(act: impl FnOnce() + Send + 'static) -> bool {
+fn ends<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
-        act();
-        let _ = tell.send(());
+        let _ = tell.send(act());
     });
-    told.recv_timeout(5 * SECOND).is_ok()
+    told.recv_timeout(5 * SECOND).ok()
 }
 
 /// Has several threads go through the same rounds. Who falls behind skips to the newest, so that they

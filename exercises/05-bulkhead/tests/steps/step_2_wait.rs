@@ -1,17 +1,15 @@
 //! Step 2: a short queue, first come first served, with a limit on waiting.
 
 use std::panic::catch_unwind;
-use std::task::Poll;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bulkhead::{Config, Rejected};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    Caller, Diary, MILLISECOND, SECOND, a_holder_and_a_waker_that_asks, bulkhead, ends, free, full,
-    settle, sized, take, wait,
-};
+use super::{Caller, Diary, MILLISECOND, SECOND, bulkhead, free, full, settle, sized, take, wait};
 
 // Without a runtime: whoever asks for a timer here panics.
 #[test]
@@ -144,6 +142,41 @@ async fn who_looks_again_keeps_its_turn_and_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_has_come_when_it_is_first_polled() {
+    let bulkhead = sized(1, 2);
+    let mut holder = take(&bulkhead, 1);
+    let mut made_first = pin!(bulkhead.acquire());
+    let mut polled_first = pin!(bulkhead.acquire());
+    let _never_polled = bulkhead.acquire();
+    let mut cx = Context::from_waker(Waker::noop());
+
+    wait(8 * SECOND).await;
+    assert!(polled_first.as_mut().poll(&mut cx).is_pending(), "the place is taken");
+    wait(SECOND).await;
+    assert!(
+        made_first.as_mut().poll(&mut cx).is_pending(),
+        "two may wait, and it is the second. A future that nobody has polled waits for nothing"
+    );
+    wait(8 * SECOND).await;
+    holder.clear();
+
+    let second = made_first.as_mut().poll(&mut cx);
+    assert!(
+        second.is_pending(),
+        "it was made first and came second: its ten seconds began at 9 s, now it is 17 s, and it is the other's \
+         turn. It got {second:?}"
+    );
+    let first = polled_first.as_mut().poll(&mut cx);
+    assert!(
+        matches!(first, Poll::Ready(Ok(_))),
+        "it came at 8 s, at 17 s it is its turn: {first:?}"
+    );
+    drop(first);
+    let second = made_first.as_mut().poll(&mut cx);
+    assert!(matches!(second, Poll::Ready(Ok(_))), "and now it is the other's: {second:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_rejects_at_once() {
     let bulkhead = sized(1, 2);
     let _holder = take(&bulkhead, 1);
@@ -213,37 +246,15 @@ async fn each_waiter_has_a_limit_of_its_own() {
         2.050s    third: waited 1.25s
         "
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_waiter_that_moves_to_another_task_is_still_woken() {
-    let bulkhead = sized(1, 5);
-    let holder = take(&bulkhead, 1);
-    let waiter = Caller::queued(&bulkhead);
-    let begun = Instant::now();
-
-    let task = tokio::spawn(waiter.0);
-    settle().await;
-    drop(holder);
-    let admitted = task.await.expect("the waiter doesn't panic").is_ok();
-
-    assert_eq!(
-        (admitted, begun.elapsed()),
-        (true, Duration::ZERO),
-        "a future may be polled by one task first and by another later: wake the one that polled last"
-    );
-}
-
-#[test]
-fn no_waker_is_woken_under_the_lock() {
-    let (holder, waiter) = a_holder_and_a_waker_that_asks();
-
-    assert!(
-        ends(move || {
-            drop(holder);
-            drop(waiter);
-        }),
-        "the place went to a waiter, whose `wake` asked for a place and still waits for the lock. Take the \
-         waker out of the core, and wake it when the lock is free"
-    );
+    for max_wait in [Config::SHORTEST, Config::LONGEST] {
+        let bulkhead = super::bulkhead(Config { max_concurrent: 1, max_waiting: 1, max_wait });
+        let _holder = take(&bulkhead, 1);
+        let begun = Instant::now();
+        let answer = bulkhead.acquire().await.map(drop);
+        assert_eq!(
+            (answer, begun.elapsed()),
+            (Err(Rejected::WaitedTooLong { max_wait }), max_wait),
+            "{max_wait:?} is a limit like any other"
+        );
+    }
 }

@@ -1,11 +1,14 @@
-//! Step 5: numbers that agree with each other, and a registry.
+//! Step 6: numbers that agree with each other, and a registry.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
 use std::thread;
 
-use bulkhead::{Bulkhead, Config, ConfigError, Counts, Registry, RegistryError, Snapshot};
+use bulkhead::{Bulkhead, Config, ConfigError, Counts, Permit, Registry, RegistryError, Snapshot};
+use tokio::runtime::Handle;
 
+use super::between::{MOMENTS, between};
 use super::{Caller, MILLISECOND, SECOND, bulkhead, chase, clock, sized, take, wait};
 
 /// A table that grows by a row for each moment.
@@ -102,6 +105,94 @@ async fn a_waiter_that_was_granted_a_place_and_is_gone_is_counted_once() {
         Counts { admitted: 3, finished: 3, ..Counts::default() },
         "the holder gave the place to the first waiter, and its drop to the second, whose drop freed it. \
          Three were given a place, so none of them is cancelled: a caller ends in one count"
+    );
+}
+
+/// What is wrong with these numbers, if so many callers have come, or one more.
+fn disagreement(now: &Snapshot, come: u64) -> Option<&'static str> {
+    let Snapshot { active, max_concurrent, waiting, counts, .. } = *now;
+    let Counts { admitted, finished, rejected, timed_out, cancelled } = counts;
+    let told = waiting as u64 + admitted + rejected + timed_out + cancelled;
+    if admitted.checked_sub(finished) != Some(active as u64) {
+        Some("admitted less finished are not the active ones")
+    } else if waiting > 0 && active < max_concurrent {
+        Some("somebody waits beside a free place")
+    } else if told < come || told > come + 1 {
+        Some("a caller is in no count, or in two")
+    } else {
+        None
+    }
+}
+
+type Op = fn(Bulkhead, Vec<Permit>, Vec<Caller>);
+
+#[test]
+fn the_numbers_agree_in_the_middle_of_everything() {
+    // With one place taken and so many waiting: what is done, while a dashboard looks.
+    let ops: [(&str, usize, Op); 8] = [
+        ("a caller is turned away", 2, |bulkhead, _holder, _waiters| drop(Caller::of(&bulkhead))),
+        ("nobody waits for the place", 0, |_, holder, _| drop(holder)),
+        ("somebody waits for the place", 2, |_, holder, _waiters| drop(holder)),
+        ("a waiter is dropped", 2, |_, _holder, mut waiters| drop(waiters.remove(0))),
+        ("a waiter's time is over", 2, |_, _holder, mut waiters| {
+            Handle::current().block_on(wait(11 * SECOND));
+            drop(waiters[1].poll());
+        }),
+        ("a waiter is dropped that has been granted the place", 2, |_, holder, mut waiters| {
+            drop(holder);
+            drop(waiters.remove(0));
+        }),
+        ("a caller finds a free place", 0, |bulkhead, holder, _| {
+            drop(holder);
+            drop(Caller::of(&bulkhead));
+        }),
+        ("a caller queues", 1, |bulkhead, _holder, _waiters| drop(Caller::of(&bulkhead))),
+    ];
+    let mut wrong = String::new();
+    for (what, waiters, op) in ops {
+        for moment in 0..MOMENTS {
+            let runtime = clock();
+            let _entered = runtime.enter();
+            let bulkhead = sized(1, 2);
+            let holder = take(&bulkhead, 1);
+            let waiters: Vec<_> = (0..waiters).map(|_| Caller::queued(&bulkhead)).collect();
+            let come = 1 + waiters.len() as u64;
+            let (tell, told) = mpsc::channel();
+            let dashboard = bulkhead.clone();
+            let look = move || tell.send(dashboard.snapshot()).expect("this check listens");
+            let mine = bulkhead.clone();
+            let ((), in_between) = between(moment, look, move || op(mine, holder, waiters));
+            let now = told.recv().expect("the dashboard has looked");
+            if let Some(what_disagrees) = disagreement(&now, come) {
+                writeln!(wrong, "{what}: {what_disagrees}, {now:?}").unwrap();
+            }
+            if !in_between {
+                break;
+            }
+        }
+    }
+    // And the other way round: what is done in the middle of a look.
+    for moment in 0..MOMENTS {
+        let runtime = clock();
+        let _entered = runtime.enter();
+        let bulkhead = sized(1, 1);
+        let holder = take(&bulkhead, 1);
+        let waiter = Caller::queued(&bulkhead);
+        let (now, in_between) =
+            between(moment, move || drop((holder, waiter)), || bulkhead.snapshot());
+        if let Some(what_disagrees) = disagreement(&now, 2) {
+            writeln!(wrong, "all go while a dashboard looks: {what_disagrees}, {now:?}").unwrap();
+        }
+        if !in_between {
+            break;
+        }
+    }
+
+    assert_eq!(
+        wrong, "",
+        "admitted less finished are the active ones, nobody waits while a place is free, and each caller is in one \
+         count: at every instant, not just when all is quiet. Numbers that change together change in one visit, and \
+         one visit reads them all"
     );
 }
 

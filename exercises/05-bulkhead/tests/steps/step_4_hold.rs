@@ -1,11 +1,11 @@
-//! Step 3: the permit lives as long as the work.
+//! Step 4: the permit lives as long as the work.
 
 use std::future::{pending, poll_fn, ready};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
 
-use bulkhead::{Bulkhead, Config};
+use bulkhead::{Bulkhead, Config, Rejected};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -61,6 +61,29 @@ async fn the_operation_of_a_rejected_call_is_not_begun() {
         !begun.load(SeqCst),
         "a call that is rejected must not even build its operation's future"
     );
+
+    let bulkhead = sized(1, 2);
+    let holder = take(&bulkhead, 1);
+    let call = || {
+        bulkhead.call(|| {
+            begun.store(true, SeqCst);
+            ready(())
+        })
+    };
+    let mut gives_up = Box::pin(timeout(20 * SECOND, call()));
+    let mut goes_on = Box::pin(call());
+    assert!(timeout(MILLISECOND, &mut gives_up).await.is_err(), "it waits");
+    wait(5 * SECOND).await;
+    assert!(timeout(MILLISECOND, &mut goes_on).await.is_err(), "it waits too");
+    let answer = gives_up.await.expect("it gives up after 10 s");
+    assert_eq!(answer, Err(Rejected::WaitedTooLong { max_wait: 10 * SECOND }));
+    assert!(
+        !begun.load(SeqCst),
+        "nor must a call that has to wait: until it has a place it does nothing, and it may never have one"
+    );
+    drop(holder);
+    assert_eq!(goes_on.await, Ok(()), "the other one has its place in time");
+    assert!(begun.load(SeqCst), "and now it begins");
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,6 +238,16 @@ async fn blocking_work_is_not_begun_without_a_place() {
         let (bulkhead, begun) = (bulkhead.clone(), Arc::clone(&begun));
         async move { bulkhead.spawn_blocking(move || begun.fetch_add(1, SeqCst)).await }
     };
+
+    let gone = tokio::spawn(ask());
+    settle().await;
+    gone.abort();
+    settle().await;
+    assert_eq!(
+        bulkhead.try_acquire().map(drop),
+        Err(full(1, 1, 0, 1)),
+        "its caller was dropped while it waited, and so nobody waits any more"
+    );
 
     let waits = tokio::spawn(ask());
     settle().await;

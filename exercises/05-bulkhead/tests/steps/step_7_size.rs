@@ -1,4 +1,4 @@
-//! Step 6: how large?
+//! Step 7: how large?
 
 use std::fmt::Write as _;
 use std::time::Duration;

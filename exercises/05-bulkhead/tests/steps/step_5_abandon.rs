@@ -1,4 +1,4 @@
-//! Step 4: a waiter that gives up is out of the way, and whatever was meant for it goes to the next.
+//! Step 5: a waiter that gives up is out of the way, and whatever was meant for it goes to the next.
 
 use std::task::Poll;
 use std::thread;
@@ -8,8 +8,8 @@ use bulkhead::{Config, Rejected};
 use tokio::time::Instant;
 
 use super::{
-    Caller, MILLISECOND, SECOND, a_holder_and_a_waker_that_asks, bulkhead, chase, clock, ends,
-    free, full, settle, sized, take, wait,
+    Caller, MILLISECOND, SECOND, a_holder_and_a_waiter, bulkhead, chase, clock, ends, free, full,
+    leaves_a_waker_that_asks, settle, sized, take, wait,
 };
 
 #[tokio::test(start_paused = true)]
@@ -75,6 +75,25 @@ async fn those_who_give_up_do_not_hold_up_those_behind_them() {
     drop(permit);
     drop(waiters[1].permit("the one between them has gone"));
     assert_eq!(free(&bulkhead), 1, "all have gone, and the place is free");
+
+    // And again, with time that is over: the third, the fourth and the first look at their limit.
+    let mut holder = take(&bulkhead, 1);
+    let mut waiters: Vec<_> = (0..4).map(|_| Caller::queued(&bulkhead)).collect();
+    wait(9 * SECOND).await;
+    let mut fifth = Caller::queued(&bulkhead);
+    wait(SECOND).await;
+    for late in [2, 3, 0] {
+        let answer = waiters[late].poll().map(|answer| answer.map(drop));
+        assert_eq!(answer, Poll::Ready(Err(Rejected::WaitedTooLong { max_wait: 10 * SECOND })));
+    }
+    assert_eq!(bulkhead.try_acquire().map(drop), Err(full(1, 1, 2, 5)), "two of five wait still");
+    holder.clear();
+    drop(
+        waiters[1].permit(
+            "it hasn't looked since its time was over: the place is granted, and it takes it",
+        ),
+    );
+    drop(fifth.permit("and then the fifth"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,13 +130,15 @@ async fn a_place_granted_to_a_waiter_that_is_gone_goes_to_the_next() {
 
 #[test]
 fn the_waker_of_one_who_leaves_is_dropped_without_the_lock() {
-    let (holder, waiter) = a_holder_and_a_waker_that_asks();
+    let (bulkhead, holder, waiter) = a_holder_and_a_waiter();
+    let waiter = leaves_a_waker_that_asks(&bulkhead, waiter);
 
     assert!(
         ends(move || {
             drop(waiter);
             drop(holder);
-        }),
+        })
+        .is_some(),
         "it left the queue, and its waker, whose `drop` asked for a place, still waits for the lock. Take \
          the waiter out of the core, and drop it when the lock is free"
     );
