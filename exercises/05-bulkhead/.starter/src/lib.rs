@@ -34,7 +34,8 @@ pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
 // ---------------------------------------------------------------------------------------------
 // The shell: the lock, the waiting, the waking
 
-/// Stands between the callers and one dependency. A handle: clones share the same places.
+/// Stands between the callers and one dependency. A handle: clones share the same places. Its limits are those
+/// of its configuration for as long as it lives.
 #[derive(Clone)]
 pub struct Bulkhead {
     core: Arc<Mutex<Core>>,
@@ -46,9 +47,7 @@ impl Bulkhead {
     /// # Errors
     /// When a field of `config` is out of its range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        todo!(
-            "step 1: let config.validate() refuse what makes no sense, then begin with nobody in it"
-        )
+        todo!("step 1: a bulkhead with nobody in it")
     }
 
     /// Takes a place if one is free, without waiting. Those who wait come first: while there are any,
@@ -64,6 +63,8 @@ impl Bulkhead {
     /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
     /// come when its future is first polled. It needs tokio's timer only if it has to wait.
     ///
+    /// A waiter that is granted a place is woken, by the waker of the last poll.
+    ///
     /// Cancellation: dropping the future leaves the queue. A place that was granted to it meanwhile
     /// goes to the next.
     ///
@@ -74,14 +75,12 @@ impl Bulkhead {
     /// # Panics
     /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then too.
     pub async fn acquire(&self) -> Result<Permit, Rejected> {
-        todo!(
-            "step 2: enter, or queue if there is room, and wait until your turn or the limit comes"
-        )
-        // step 4: whoever stops waiting, for whatever reason, leaves the queue; and a place that was
-        // granted to it meanwhile is taken if it still can be, and passed on if not
+        todo!("step 2: enter, or queue and wait")
+        // step 3: and be woken, whenever the place is granted
+        // step 5: and leave the queue, whyever the wait ends
     }
 
-    /// Runs `operation` in a place. It is not begun without one, and may run as long as it likes.
+    /// Runs `operation` in a place. It is not called without one, and may run as long as it likes.
     ///
     /// Cancellation: dropping the future drops the operation, and then gives the place back. If the
     /// operation hands work to others (a task, a thread), that work goes on without a place: use
@@ -96,7 +95,7 @@ impl Bulkhead {
     where
         F: Future<Output = T>,
     {
-        todo!("step 3: hold a permit while the operation runs")
+        todo!("step 4: the operation, in a place")
     }
 
     /// Runs `work` on tokio's threads for blocking work, in a place that it holds until it returns or
@@ -114,12 +113,12 @@ impl Bulkhead {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>, Rejected> {
-        todo!("step 3: acquire, then tokio::task::spawn_blocking; the permit goes with the work")
+        todo!("step 4: the work on a thread, in a place")
     }
 
     /// All numbers at one instant, for a dashboard.
     pub fn snapshot(&self) -> Snapshot {
-        todo!("step 5: ask the core for its numbers, in one visit; count where things happen")
+        todo!("step 6: all numbers")
     }
 
     /// The one place where the lock is held. Nobody else's code runs under it: no operation, and no
@@ -149,7 +148,7 @@ pub struct Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         // step 1: give the place back
-        // step 2: if somebody waits, hand it to the first instead, and wake it after the lock is released
+        // step 2: or on to the first of those who wait
     }
 }
 
@@ -166,13 +165,13 @@ struct Core {
     config: Config,
     active: usize,
     // step 2: those who wait, in order of arrival
-    // step 5: what became of all callers
+    // step 6: what became of all callers
 }
 
 impl Core {
     /// Takes a place if one is free.
     fn enter(&mut self) -> Result<(), Rejected> {
-        todo!("step 1: compare, and count it in the same visit; a rejection tells the numbers")
+        todo!("step 1: a place, or why there is none")
     }
 }
 
@@ -187,7 +186,7 @@ struct Waiter {
 /// The bulkheads of a program by name: made once, listed together.
 #[derive(Debug, Default)]
 pub struct Registry {
-    // step 5: under a lock of its own, in order of their names
+    // step 6: the bulkheads by name
 }
 
 impl Registry {
@@ -204,13 +203,13 @@ impl Registry {
     /// then. [`RegistryError::Differs`] when it exists and was made with another configuration, whichever
     /// field differs, and be that out of range.
     pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
-        todo!("step 5: look it up, or make it and keep it, under one lock")
+        todo!("step 6: the one of that name, or a new one")
     }
 
     /// The numbers of all, in order of their names. Each snapshot is of one instant; two of them are
     /// not of the same one.
     pub fn snapshots(&self) -> Vec<(String, Snapshot)> {
-        todo!("step 5: name and snapshot of each")
+        todo!("step 6: name and snapshot of each")
     }
 }
 
@@ -219,14 +218,13 @@ impl Registry {
 
 /// How many places this work needs: by Little's law as many as calls run on average, which is the rate
 /// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
-/// 0. What is less than a trillionth above a whole number is taken for the rounding of floats.
+/// 0. What the last digits of a float are off by is no part of a place: 100 × 0.14, in floats a little more than 14, are 14
+/// places, and 14.0001 are 15.
 ///
 /// (John Little, 1961: L = λW. It holds for averages, whatever their distributions.)
 ///
 /// # Errors
 /// When a field of `workload` is out of its range.
 pub fn size_for(workload: Workload) -> Result<usize, SizeError> {
-    todo!(
-        "step 6: let workload.validate() refuse what makes no sense; then Little's law, with headroom"
-    )
+    todo!("step 7: Little's law, with headroom")
 }

@@ -18,7 +18,8 @@ mod types;
 pub use config::{Config, ConfigError};
 pub use types::{Counts, RegistryError, Rejected, SizeError, Snapshot, Workload};
 
-/// Stands between the callers and one dependency. A handle: clones share the same places.
+/// Stands between the callers and one dependency. A handle: clones share the same places. Its limits are those
+/// of its configuration for as long as it lives.
 #[derive(Clone)]
 pub struct Bulkhead {}
 
@@ -43,6 +44,8 @@ impl Bulkhead {
     /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
     /// come when its future is first polled. It needs tokio's timer only if it has to wait.
     ///
+    /// A waiter that is granted a place is woken, by the waker of the last poll.
+    ///
     /// Cancellation: dropping the future leaves the queue. A place that was granted to it meanwhile
     /// goes to the next.
     ///
@@ -56,7 +59,7 @@ impl Bulkhead {
         todo!("step 2: acquire")
     }
 
-    /// Runs `operation` in a place. It is not begun without one, and may run as long as it likes.
+    /// Runs `operation` in a place. It is not called without one, and may run as long as it likes.
     ///
     /// Cancellation: dropping the future drops the operation, and then gives the place back. If the
     /// operation hands work to others (a task, a thread), that work goes on without a place: use
@@ -71,7 +74,7 @@ impl Bulkhead {
     where
         F: Future<Output = T>,
     {
-        todo!("step 3: call")
+        todo!("step 4: call")
     }
 
     /// Runs `work` on tokio's threads for blocking work, in a place that it holds until it returns or
@@ -89,12 +92,12 @@ impl Bulkhead {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>, Rejected> {
-        todo!("step 3: spawn_blocking")
+        todo!("step 4: spawn_blocking")
     }
 
     /// All numbers at one instant, for a dashboard.
     pub fn snapshot(&self) -> Snapshot {
-        todo!("step 5: snapshot")
+        todo!("step 6: snapshot")
     }
 }
 
@@ -125,7 +128,7 @@ pub struct Registry {}
 impl Registry {
     /// A registry with nothing in it.
     pub fn new() -> Self {
-        todo!("step 5: new")
+        todo!("step 6: new")
     }
 
     /// The bulkhead of that name. The first to ask makes it; all get handles to the same one. The
@@ -136,24 +139,25 @@ impl Registry {
     /// then. [`RegistryError::Differs`] when it exists and was made with another configuration, whichever
     /// field differs, and be that out of range.
     pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
-        todo!("step 5: get_or_create")
+        todo!("step 6: get_or_create")
     }
 
     /// The numbers of all, in order of their names. Each snapshot is of one instant; two of them are
     /// not of the same one.
     pub fn snapshots(&self) -> Vec<(String, Snapshot)> {
-        todo!("step 5: snapshots")
+        todo!("step 6: snapshots")
     }
 }
 
 /// How many places this work needs: by Little's law as many as calls run on average, which is the rate
 /// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
-/// 0. What is less than a trillionth above a whole number is taken for the rounding of floats.
+/// 0. What the last digits of a float are off by is no part of a place: 100 × 0.14, in floats a little more than 14, are 14
+/// places, and 14.0001 are 15.
 ///
 /// (John Little, 1961: L = λW. It holds for averages, whatever their distributions.)
 ///
 /// # Errors
 /// When a field of `workload` is out of its range.
 pub fn size_for(workload: Workload) -> Result<usize, SizeError> {
-    todo!("step 6: size_for")
+    todo!("step 7: size_for")
 }
