@@ -1,11 +1,13 @@
 //! Step 1: so many at once, and no more.
 
 use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bulkhead::{Bulkhead, Config, ConfigError};
 
+use super::between::{MOMENTS, between};
 use super::{bulkhead, chase, free, full, sized, take};
 
 #[test]
@@ -119,7 +121,28 @@ fn the_largest_numbers_reserve_nothing() {
 
 #[test]
 fn two_threads_never_share_the_last_place() {
-    const ROUNDS: usize = 200_000;
+    const ROUNDS: usize = 50_000;
+    for moment in 0..MOMENTS {
+        let bulkhead = sized(1, 0);
+        let (other, admitted) = (bulkhead.clone(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&admitted);
+        let ask = move |bulkhead: &Bulkhead| {
+            // Nobody gives it back.
+            let in_it = bulkhead.try_acquire().map(std::mem::forget).is_ok();
+            count.fetch_add(usize::from(in_it), SeqCst);
+        };
+        let (ask_too, ask) = (ask.clone(), ask);
+        let ((), in_between) = between(moment, move || ask_too(&other), || ask(&bulkhead));
+        assert_eq!(
+            admitted.load(SeqCst),
+            1,
+            "one place, and while one caller asks for it another one does: to see that a place is free and to take \
+             it must be one step, in one visit to the core"
+        );
+        if !in_between {
+            break;
+        }
+    }
     let bulkheads: Vec<_> = (0..ROUNDS).map(|_| sized(1, 0)).collect();
     let admitted = AtomicUsize::new(0);
 
@@ -133,7 +156,7 @@ fn two_threads_never_share_the_last_place() {
     assert_eq!(
         admitted.load(SeqCst),
         ROUNDS,
-        "so many bulkheads with one place each: to see that a place is free and to take it must be one step, \
-         in one visit to the core"
+        "so many bulkheads with one place each, and several threads that ask: to see that a place is free and to \
+         take it must be one step"
     );
 }

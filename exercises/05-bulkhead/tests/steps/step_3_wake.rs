@@ -80,7 +80,7 @@ fn meets(meeting: Meeting, moment: usize) -> (&'static str, bool) {
             // With its waiter, which would leave the queue.
             let _ = tell.send((answer, waiter));
         };
-        let (_, in_between) = between(moment, look, || drop(holder));
+        let ((), in_between) = between(moment, look, || drop(holder));
         let (answer, _waiter) = told.recv().expect("it has looked");
         (answer, in_between)
     } else {

@@ -5,8 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use bulkhead::{Config, Rejected};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::between::{MOMENTS, between};
 use super::{
     Caller, MILLISECOND, SECOND, a_holder_and_a_waiter, bulkhead, chase, clock, ends, free, full,
     leaves_a_waker_that_asks, settle, sized, take, wait,
@@ -210,10 +212,36 @@ async fn a_waiter_that_is_gone_is_granted_nothing_later() {
 #[test]
 fn no_place_is_lost_when_one_gives_back_while_another_gives_up() {
     let runtime = clock();
+    for (why, over) in [("is dropped", false), ("has waited too long", true)] {
+        for moment in 0..MOMENTS {
+            let _entered = runtime.enter();
+            let bulkhead = sized(1, 2);
+            let holder = take(&bulkhead, 1);
+            let mut waiter = Caller::queued(&bulkhead);
+            let gives_up = move || {
+                if over {
+                    Handle::current().block_on(wait(11 * SECOND));
+                    drop(waiter.poll());
+                }
+                drop(waiter);
+            };
+            let ((), in_between) = between(moment, move || drop(holder), gives_up);
+            assert_eq!(
+                free(&bulkhead),
+                1,
+                "a waiter {why}, and meanwhile the holder gives its place back: both have gone, and the place must be \
+                 free. Whether a waiter is still in the queue or has been granted a place must be asked, and acted \
+                 upon, in one visit to the core"
+            );
+            if !in_between {
+                break;
+            }
+        }
+    }
     let bulkhead = sized(1, 2);
 
     // Whoever has the place gives it back at once, and whoever waits for it gives up at once.
-    chase(400_000, |_| {
+    chase(100_000, |_| {
         let _entered = runtime.enter();
         drop(Caller::of(&bulkhead));
     });
@@ -221,7 +249,7 @@ fn no_place_is_lost_when_one_gives_back_while_another_gives_up() {
     assert_eq!(
         free(&bulkhead),
         1,
-        "all have gone, and the one place has to be free. Whether a waiter is still in the queue or has been \
-         granted a place must be asked, and acted upon, in one visit to the core"
+        "three threads came and went, and the one place has to be free: to ask whether a waiter is in the queue, and \
+         to act upon it, must be one visit to the core"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use bulkhead::{Bulkhead, Config, ConfigError, Counts, Permit, Registry, RegistryError, Snapshot};
@@ -277,9 +277,27 @@ fn a_name_is_one_bulkhead() {
 
 #[test]
 fn a_bulkhead_is_made_once_however_many_ask() {
-    const NAMES: usize = 20_000;
-    let registry = Registry::new();
+    const NAMES: usize = 10_000;
     let config = Config { max_concurrent: 1, ..Config::default() };
+    for moment in 0..MOMENTS {
+        let registry = Arc::new(Registry::new());
+        let (other, (tell, told)) = (Arc::clone(&registry), mpsc::channel());
+        let asks_too =
+            move || tell.send(other.get_or_create("payments", config)).expect("this check listens");
+        let (first, in_between) =
+            between(moment, asks_too, || registry.get_or_create("payments", config));
+        let second = told.recv().expect("it has asked").expect("both ask for the same");
+        let _permit = take(&first.expect("both ask for the same"), 1);
+        assert!(
+            second.try_acquire().is_err(),
+            "one asks for a name while another does, and each has a bulkhead of its own: to look and to insert must be \
+             one step"
+        );
+        if !in_between {
+            break;
+        }
+    }
+    let registry = Registry::new();
     let admitted = AtomicUsize::new(0);
 
     chase(NAMES, |number| {
