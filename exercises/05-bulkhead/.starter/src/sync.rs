@@ -20,7 +20,9 @@ impl<T> Mutex<T> {
     }
 
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        tell("comes");
+        if cfg!(debug_assertions) {
+            tracing::trace!(name: "comes", target: "lock", "a thread comes to a lock");
+        }
         match self.0.lock() {
             Ok(guard) => Ok(MutexGuard(Some(guard))),
             Err(poisoned) => Err(PoisonError::new(MutexGuard(Some(poisoned.into_inner())))),
@@ -49,12 +51,8 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         self.0 = None;
-        tell("has left");
-    }
-}
-
-fn tell(who: &str) {
-    if cfg!(debug_assertions) {
-        tracing::trace!(target: "lock", "a thread {who}");
+        if cfg!(debug_assertions) {
+            tracing::trace!(name: "has left", target: "lock", "a thread has left a lock");
+        }
     }
 }
