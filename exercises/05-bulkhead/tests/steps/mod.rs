@@ -133,9 +133,11 @@ impl Drop for Asks {
     }
 }
 
-/// One who holds the only place, and one who waits for it.
+/// A bulkhead, who holds its only place, and who waits for it.
+type Scene = (Bulkhead, Vec<Permit>, Caller);
+
 #[track_caller]
-fn a_holder_and_a_waiter() -> (Bulkhead, Vec<Permit>, Caller) {
+fn a_holder_and_a_waiter() -> Scene {
     // Never shut down, for that wakes all timers, and so might hang the check that is about to fail.
     let runtime = Box::leak(Box::new(clock()));
     let _entered = runtime.enter();
@@ -147,18 +149,17 @@ fn a_holder_and_a_waiter() -> (Bulkhead, Vec<Permit>, Caller) {
 
 /// Has the waiter look with a waker that asks for a place.
 #[track_caller]
-fn leaves_a_waker_that_asks(bulkhead: &Bulkhead, mut waiter: Caller) -> Caller {
-    let bulkhead = bulkhead.clone();
+fn leaves_a_waker_that_asks((bulkhead, holder, mut waiter): Scene) -> Scene {
     let looked = ends(move || {
         let answer = waiter.poll_with(&Asks::waker(&bulkhead));
-        (answer.is_pending(), waiter)
+        (answer.is_pending(), (bulkhead, holder, waiter))
     });
-    let (waits, waiter) = looked.expect(
+    let (waits, scene) = looked.expect(
         "a waiter looked, with a waker whose `clone` and `drop` ask for a place, and that still waits for the lock: \
          clone the waker before the visit to the core, and drop the one that it replaces after it",
     );
     assert!(waits, "nobody gave a place back, so this caller waits");
-    waiter
+    scene
 }
 
 /// A waker that remembers that it was woken. That it is cloned is one of the moments of its thread.

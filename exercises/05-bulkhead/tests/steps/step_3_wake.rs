@@ -36,11 +36,9 @@ async fn a_waiter_that_moves_to_another_task_is_still_woken() {
 
 #[test]
 fn no_waker_is_touched_under_the_lock() {
-    let (bulkhead, holder, waiter) = a_holder_and_a_waiter();
-
     // The second look replaces what the first has left.
-    let waiter = leaves_a_waker_that_asks(&bulkhead, waiter);
-    let waiter = leaves_a_waker_that_asks(&bulkhead, waiter);
+    let scene = leaves_a_waker_that_asks(a_holder_and_a_waiter());
+    let (_bulkhead, holder, waiter) = leaves_a_waker_that_asks(scene);
 
     let ended = ends(move || {
         drop(holder);

@@ -132,8 +132,7 @@ async fn a_place_granted_to_a_waiter_that_is_gone_goes_to_the_next() {
 
 #[test]
 fn the_waker_of_one_who_leaves_is_dropped_without_the_lock() {
-    let (bulkhead, holder, waiter) = a_holder_and_a_waiter();
-    let waiter = leaves_a_waker_that_asks(&bulkhead, waiter);
+    let (_bulkhead, holder, waiter) = leaves_a_waker_that_asks(a_holder_and_a_waiter());
 
     assert!(
         ends(move || {
