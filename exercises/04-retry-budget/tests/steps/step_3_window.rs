@@ -122,16 +122,12 @@ async fn a_part_of_a_token_expires_with_its_window() {
             wait(SECOND / per_second).await;
         }
         let rhythm = match retries {
-            0 => "never",
+            0 => "never".to_owned(),
             // One in each window, and a window is remembered for nine tenths at least.
-            55..=67 => "about once a second",
-            _ => "something else",
+            55..=67 => "about once a second".to_owned(),
+            _ => format!("{retries} times"),
         };
         writeln!(table, "{per_second:>2} requests a second for 60 s: a retry {rhythm}").unwrap();
-        assert_ne!(
-            rhythm, "something else",
-            "{retries} retries in 60 s at {per_second} requests a second"
-        );
     }
 
     insta::assert_snapshot!(
