@@ -24,5 +24,9 @@ async fn a_span_that_straddles_the_slots_sees_nearly_twice_the_share() {
     assert_eq!(within(994, 999), 100);
     assert_eq!(within(1_000, 1_899), 0);
     assert_eq!(within(990, 1_989), 199, "in one second, of 1,000 requests");
-    assert_eq!(grants.len(), 200, "of 2,000 requests: whatever a window sees, it is a tenth from the beginning on");
+    assert_eq!(
+        grants.len(),
+        200,
+        "of 2,000 requests: whatever a window sees, it is a tenth from the beginning on"
+    );
 }
