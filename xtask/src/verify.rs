@@ -155,13 +155,16 @@ fn tell_a_later_task(check: &mut CheckReport, step: usize) {
     }
 }
 
-/// What goes wrong in a check of a step for which nothing is written yet comes from an earlier step. It
-/// is told, and the step is still to do.
+/// A step for which nothing is written yet is to do, whatever its checks meet. Where it is not the check that
+/// speaks, something from an earlier step fails on the way, and that is told.
 fn tell_an_earlier_step(check: &mut CheckReport) {
     if !matches!(check.status, Status::Passed | Status::NotStarted) {
         check.status = Status::NotStarted;
-        check.message =
-            format!("what you wrote for an earlier step fails on the way: {}", check.message);
+        check.message = if check.by_assertion {
+            "nothing is written for this step yet".to_owned()
+        } else {
+            format!("what you wrote for an earlier step fails on the way: {}", check.message)
+        };
     }
 }
 

@@ -86,7 +86,7 @@ pub enum Cause {
     ProbesSucceeded(u32),
     /// A probe failed.
     ProbeFailed,
-    /// Probes were out, and none was heard of for the length of the lease.
+    /// Probes were out, and the last of them had been let through a whole lease ago.
     ProbeLeaseOver,
     /// Somebody called [`CircuitBreaker::force_open`](crate::CircuitBreaker::force_open).
     Forced,

@@ -22,8 +22,8 @@ pub struct Config {
     pub half_open_max_calls: u32,
     /// Probes that must succeed to close the breaker; at least 1.
     pub success_threshold: u32,
-    /// How long the breaker waits for a probe before it takes silence for a failure; above zero, at
-    /// most [`Config::LONGEST`]. Longer than the timeout of the operation itself.
+    /// While probes are out: how long after the last one was let through silence counts as a failure;
+    /// above zero, at most [`Config::LONGEST`]. Longer than the timeout of the operation itself.
     pub probe_lease: Duration,
     /// A call that takes this long counts as a failure, even if it succeeds. `None`: none is slow.
     pub slow_call_threshold: Option<Duration>,
