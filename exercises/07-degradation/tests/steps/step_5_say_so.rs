@@ -125,7 +125,8 @@ fn the_user_is_told_what_is_simplified() {
         let notice = features.notice(name, source).expect("a feature of the table");
         writeln!(told, "{name}: {}", notice.unwrap_or("-")).unwrap();
     }
-    let unknown = features.notice("serach", Some(Source::Fresh));
+    let unknown =
+        [Some(Source::Fresh), Some(OLD), None].map(|source| features.notice("serach", source));
 
     insta::assert_snapshot!(
         told,
@@ -140,7 +141,7 @@ fn the_user_is_told_what_is_simplified() {
         "
     );
     assert!(
-        unknown.is_err_and(|error| error.name == "serach"),
+        unknown.into_iter().all(|notice| notice.is_err_and(|error| error.name == "serach")),
         "an unknown feature is an error here as well, and not a feature without a notice"
     );
 }
