@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use lab_kit::chart::{Chart, Panel};
-use lab_kit::{
-    Comparison, Knob, Needs, Panic, Runs, Scene, Shown, Table, Values, attempt, thousands,
-};
+use lab_kit::{Comparison, Knob, Needs, Runs, Scene, Shown, Table, Trial, Values};
 use storm::{
     Dependency, Failure, Load, Model, Outage, OutageKind, Report, ServiceTime, StormError,
 };
@@ -30,13 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const CALLER: Duration = Duration::from_millis(500);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A situation, and the one number that tells a breaker that is up to it.
-struct Trial {
-    name: &'static str,
-    /// The step that the situation needs.
-    step: u32,
-    /// What is counted: the less the better.
-    counted: &'static str,
+/// What happens in a trial, and what is counted.
+struct Situation {
     count: fn(&Report) -> u64,
     setting: Setting,
     /// What the dependency does with a call.
@@ -45,80 +38,98 @@ struct Trial {
     callers_give_up: bool,
 }
 
-const TRIALS: [Trial; 5] = [
+const TRIALS: [Trial<Situation>; 5] = [
     Trial {
         name: "half-failing",
         step: 4,
+        question: "One of two replicas hangs for half a minute. How many callers wait for it in vain?",
         counted: "waited a second, and failed",
-        count: |report| report.counts().failed,
-        setting: Setting { by_rate_alone: true, ..Setting::open_for(Duration::from_secs(5)) },
-        call: |world| {
-            let turn = world.calls.fetch_add(1, Relaxed);
-            if world.in_trouble() && turn.is_multiple_of(2) {
-                return Box::pin(async {
-                    sleep(PATIENCE).await;
-                    Err(Fault::Failed)
-                });
-            }
-            world.well()
+        situation: Situation {
+            count: |report| report.counts().failed,
+            setting: Setting { by_rate_alone: true, ..Setting::open_for(Duration::from_secs(5)) },
+            call: |world| {
+                let turn = world.calls.fetch_add(1, Relaxed);
+                if world.in_trouble() && turn.is_multiple_of(2) {
+                    return Box::pin(async {
+                        sleep(PATIENCE).await;
+                        Err(Fault::Failed)
+                    });
+                }
+                world.well()
+            },
+            callers_give_up: false,
         },
-        callers_give_up: false,
     },
     Trial {
         name: "late",
         step: 5,
+        question: "Calls of four bad seconds fail twelve seconds later. Who pays for it?",
         counted: "turned away from a dependency that is well",
-        count: |report| report.counts().shed,
-        setting: Setting::open_for(SECOND),
-        call: |world| {
-            if (30..34).contains(&world.start.elapsed().as_secs()) {
-                return Box::pin(async {
-                    sleep(Duration::from_secs(12)).await;
-                    Err(Fault::Failed)
-                });
-            }
-            world.well()
+        situation: Situation {
+            count: |report| report.counts().shed,
+            setting: Setting::open_for(SECOND),
+            call: |world| {
+                if (30..34).contains(&world.start.elapsed().as_secs()) {
+                    return Box::pin(async {
+                        sleep(Duration::from_secs(12)).await;
+                        Err(Fault::Failed)
+                    });
+                }
+                world.well()
+            },
+            callers_give_up: false,
         },
-        callers_give_up: false,
     },
     Trial {
         name: "hung-probes",
         step: 5,
+        question: "For five seconds calls are never answered, probes neither. When is that over?",
         counted: "turned away",
-        count: |report| report.counts().shed,
-        setting: Setting { probe_lease: Duration::from_secs(5), ..Setting::open_for(SECOND) },
-        call: |world| match world.start.elapsed().as_secs() {
-            30 => Box::pin(async { Err(Fault::Failed) }),
-            31..36 => Box::pin(pending()),
-            _ => world.well(),
+        situation: Situation {
+            count: |report| report.counts().shed,
+            setting: Setting { probe_lease: Duration::from_secs(5), ..Setting::open_for(SECOND) },
+            call: |world| match world.start.elapsed().as_secs() {
+                30 => Box::pin(async { Err(Fault::Failed) }),
+                31..36 => Box::pin(pending()),
+                _ => world.well(),
+            },
+            callers_give_up: false,
         },
-        callers_give_up: false,
     },
     Trial {
         name: "cancelled",
         step: 6,
+        question: "The dependency hangs, and callers drop their calls. How many calls does it still get?",
         counted: "calls reaching a dependency that hangs",
-        count: |report| {
-            report.dependency(DEPENDENCY).map_or(0, |payments| payments.calls_between(TROUBLE))
+        situation: Situation {
+            count: |report| {
+                report.dependency(DEPENDENCY).map_or(0, |payments| payments.calls_between(TROUBLE))
+            },
+            setting: Setting {
+                slow_after: Some(Duration::from_millis(300)),
+                ..Setting::open_for(Duration::from_secs(5))
+            },
+            call: World::well,
+            callers_give_up: true,
         },
-        setting: Setting {
-            slow_after: Some(Duration::from_millis(300)),
-            ..Setting::open_for(Duration::from_secs(5))
-        },
-        call: World::well,
-        callers_give_up: true,
     },
     Trial {
         name: "not-found",
         step: 6,
+        question: "For half a minute all that is asked for is unknown: 404. Is the dependency unwell?",
         counted: "turned away from a dependency that is well",
-        count: |report| report.counts().shed,
-        setting: Setting { ignores_not_found: true, ..Setting::open_for(Duration::from_secs(5)) },
-        call: |world| {
-            let (well, in_trouble) = (world.well(), world.in_trouble());
-            Box::pin(async move { if in_trouble { Err(Fault::NotFound) } else { well.await } })
+        situation: Situation {
+            count: |report| report.counts().shed,
+            setting: Setting {
+                ignores_not_found: true,
+                ..Setting::open_for(Duration::from_secs(5))
+            },
+            call: |world| {
+                let (well, in_trouble) = (world.well(), world.in_trouble());
+                Box::pin(async move { if in_trouble { Err(Fault::NotFound) } else { well.await } })
+            },
+            callers_give_up: false,
         },
-        callers_give_up: false,
     },
 ];
 
@@ -127,11 +138,11 @@ const TRIAL: Knob = Knob::choice(
     "What does each step from the fourth on protect from?",
     &[
         ("all", "each trial, with the one number that tells"),
-        ("half-failing", "one of two replicas hangs for half a minute (step 4)"),
-        ("late", "calls of four bad seconds fail twelve seconds later (step 5)"),
-        ("hung-probes", "for five seconds calls are never answered, probes neither (step 5)"),
-        ("cancelled", "the dependency hangs, and callers drop their calls (step 6)"),
-        ("not-found", "for half a minute all that is asked for is unknown: 404 (step 6)"),
+        (TRIALS[0].name, TRIALS[0].question),
+        (TRIALS[1].name, TRIALS[1].question),
+        (TRIALS[2].name, TRIALS[2].question),
+        (TRIALS[3].name, TRIALS[3].question),
+        (TRIALS[4].name, TRIALS[4].question),
     ],
 );
 
@@ -152,7 +163,10 @@ pub static SCENE: Scene = Scene {
                 let runs = runs(trial, values)?;
                 Ok(Shown::new(&runs, table(trial, &runs)).chart(chart(trial, &runs, values)))
             }
-            None => overview(values),
+            None => Trial::all(&TRIALS, values, GUARDS, |trial, name, guard| {
+                let report = one(&trial.situation, name, guard, values)?;
+                Ok((trial.situation.count)(&report))
+            }),
         }
     },
 };
@@ -176,11 +190,18 @@ impl World {
     }
 }
 
-fn runs(trial: &Trial, values: &Values) -> anyhow::Result<Runs<Report>> {
-    Runs::of(values, GUARDS.iter().copied(), |name, guard| one(trial, name, guard, values))
+fn runs(trial: &Trial<Situation>, values: &Values) -> anyhow::Result<Runs<Report>> {
+    Runs::of(values, GUARDS.iter().copied(), |name, guard| {
+        one(&trial.situation, name, guard, values)
+    })
 }
 
-fn one(trial: &Trial, name: &str, guard: MakeGuard, values: &Values) -> Result<Report, StormError> {
+fn one(
+    situation: &Situation,
+    name: &str,
+    guard: MakeGuard,
+    values: &Values,
+) -> Result<Report, StormError> {
     let load = Load {
         rate_per_second: REQUESTS_PER_SECOND,
         length: LENGTH,
@@ -188,7 +209,7 @@ fn one(trial: &Trial, name: &str, guard: MakeGuard, values: &Values) -> Result<R
         ..Load::default()
     };
     let mut model = Model::new(SERVERS, ServiceTime::Exponential { mean: SERVICE });
-    if trial.callers_give_up {
+    if situation.callers_give_up {
         let hang = Outage { from: TROUBLE.start, to: TROUBLE.end, kind: OutageKind::Hang };
         model = model.and_then(|model| model.with_outage(hang));
     }
@@ -197,8 +218,8 @@ fn one(trial: &Trial, name: &str, guard: MakeGuard, values: &Values) -> Result<R
         let payments = scene.dependency(DEPENDENCY, &model);
         let calls = AtomicU64::new(0);
         let world = Arc::new(World { start: Instant::now(), payments, calls });
-        let guard = guard(trial.setting, values.seed(), &scene.timeline());
-        let (call, gives_up) = (trial.call, trial.callers_give_up);
+        let guard = guard(situation.setting, values.seed(), &scene.timeline());
+        let (call, gives_up) = (situation.call, situation.callers_give_up);
         move |_request| {
             let world = Arc::clone(&world);
             // The call begins when it is let through.
@@ -211,36 +232,15 @@ fn one(trial: &Trial, name: &str, guard: MakeGuard, values: &Values) -> Result<R
     })
 }
 
-/// A row for each trial.
-fn overview(values: &Values) -> anyhow::Result<Shown> {
-    let mut all = Runs::new(values);
-    for (whose, name, guard) in GUARDS {
-        let (mut counts, mut missing) = (Vec::new(), None::<Panic>);
-        for trial in &TRIALS {
-            match attempt(|| one(trial, name, *guard, values)) {
-                Ok(report) => counts.push(thousands((trial.count)(&report?))),
-                Err(panic) => {
-                    missing.get_or_insert(panic);
-                    counts.push("-".to_owned());
-                }
-            }
-        }
-        all.partly(*whose, name, counts, missing);
-    }
-    let names = all.done().map(|(name, _)| name);
-    let mut table = Table::new(["trial", "step", "counted"].into_iter().chain(names)).align("lrl");
-    for (index, trial) in TRIALS.iter().enumerate() {
-        let head = [trial.name.to_owned(), trial.step.to_string(), trial.counted.to_owned()];
-        table.row(head.into_iter().chain(all.done().map(|(_, counts)| counts[index].clone())));
-    }
-    Ok(Shown::new(&all, table))
+fn table(trial: &Trial<Situation>, runs: &Runs<Report>) -> Table {
+    Comparison::new(runs.done())
+        .counts(trial.counted, trial.situation.count)
+        .outcomes()
+        .waits()
+        .table()
 }
 
-fn table(trial: &Trial, runs: &Runs<Report>) -> Table {
-    Comparison::new(runs.done()).counts(trial.counted, trial.count).outcomes().waits().table()
-}
-
-fn chart(trial: &Trial, runs: &Runs<Report>, values: &Values) -> Chart {
+fn chart(trial: &Trial<Situation>, runs: &Runs<Report>, values: &Values) -> Chart {
     let strip = Panel::states("state of the breaker", ["closed", "half-open", "open"]);
     let with_states = runs.done().filter(|(_, report)| states(report).next().is_some());
     let strip = with_states.fold(strip, |strip, (name, report)| strip.steps(name, states(report)));
@@ -270,14 +270,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_knob_names_every_trial_and_its_step() {
+    fn the_knob_names_every_trial() {
         let lab_kit::Range::Choice { of } = TRIAL.values else { panic!("names") };
-        let expected = TRIALS.iter().map(|trial| (trial.name, format!("(step {})", trial.step)));
-        for ((name, about), (trial, step)) in of[1..].iter().zip(expected) {
-            assert_eq!(*name, trial);
-            assert!(about.ends_with(&step), "{about}");
-        }
-        assert_eq!(of.len(), TRIALS.len() + 1);
+        let names = TRIALS.iter().map(|trial| (trial.name, trial.question));
+        assert_eq!(of[1..], names.collect::<Vec<_>>());
     }
 
     /// The reference is up to every trial; without the step that a trial is for, it would be as bad as it can be.
@@ -287,7 +283,8 @@ mod tests {
         let (_, name, guard) = GUARDS.last().unwrap();
         let bounds = [300, 250, 800, 400, 0];
         for (trial, most) in TRIALS.iter().zip(bounds) {
-            let count = (trial.count)(&one(trial, name, *guard, &values).unwrap());
+            let count =
+                (trial.situation.count)(&one(&trial.situation, name, *guard, &values).unwrap());
             assert!(count <= most, "{}: {count} {}", trial.name, trial.counted);
         }
     }
