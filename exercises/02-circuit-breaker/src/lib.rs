@@ -36,7 +36,8 @@ pub use types::{CallError, Cause, Counts, Outcome, Rejected, Snapshot, State, Tr
 
 type Listener = Box<dyn Fn(&Transition) + Send + Sync>;
 
-/// Stands between a caller and one dependency. Share it by reference or in an `Arc`.
+/// Stands between a caller and one dependency. Share it by reference or in an `Arc`. Operations,
+/// classifiers, fallbacks and listeners are called with no lock held: they may call the breaker.
 pub struct CircuitBreaker {
     core: Mutex<Core>,
     listeners: Vec<Listener>,

@@ -126,7 +126,8 @@ impl Retry {
     }
 
     /// Runs `operation`, which is given the number of the attempt, and asks `classify` about each
-    /// error. Needs a tokio runtime with its timer.
+    /// error. `operation` is called when its attempt begins, not earlier. Needs a tokio runtime with
+    /// its timer.
     ///
     /// A server that asks for time is given it, and the client's own delay on top: the own delay alone
     /// would be too soon, and the server's alone would be the same for all clients. No request to wait

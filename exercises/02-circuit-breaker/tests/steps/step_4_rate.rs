@@ -125,6 +125,57 @@ async fn the_rate_is_exact_at_the_threshold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn just_below_the_threshold_it_stays_closed() {
+    for (failures, of, threshold) in [(1, 3, 0.334), (2, 3, 0.667), (1, 200, 0.006)] {
+        let breaker = breaker(Config {
+            failure_rate_threshold: threshold,
+            window_size: of,
+            min_calls: of,
+            ..rate_only()
+        });
+
+        succeed(&breaker, of - failures);
+        fail(&breaker, failures);
+
+        assert_eq!(
+            breaker.state(),
+            State::Closed,
+            "{failures} of {of} is {:.5}, less than {threshold}: a rate that is rounded, to percent \
+             say, reaches thresholds that it is below",
+            failures as f64 / of as f64
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_numbers_cost_nothing() {
+    let config = Config {
+        window_size: usize::MAX,
+        min_calls: 3,
+        half_open_max_calls: u32::MAX,
+        success_threshold: u32::MAX,
+        ..rate_only()
+    };
+    let Ok(breaker) = std::panic::catch_unwind(|| breaker(config)) else {
+        panic!(
+            "a window without a bound is valid, but there is no room for all of it: make room for the \
+             results that are there, not for all that may come"
+        );
+    };
+
+    fail(&breaker, 3);
+    assert_eq!(breaker.state(), State::Open, "3 of 3 failed, in a window for all that come");
+    super::wait(super::OPEN_FOR).await;
+    succeed(&breaker, 3);
+
+    assert_eq!(
+        breaker.state(),
+        State::HalfOpen,
+        "3 probes succeeded, of the 4,294,967,295 that it takes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn closing_empties_the_window() {
     let breaker = breaker(rate_only());
     fail(&breaker, 4);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use circuit_breaker::{CallError, CircuitBreaker, Config, Outcome, State};
 use tokio::time::timeout;
@@ -131,6 +132,33 @@ async fn a_late_failure_does_not_count_in_the_next_closed_era() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_era_never_comes_back() {
+    let open_for = Duration::from_nanos(1);
+    let config = Config { failure_threshold: 1, open_for, success_threshold: 1, ..streak_only() };
+    let breaker = breaker(config);
+    let mut late: Vec<_> = (0..2).map(|_| breaker.try_acquire().unwrap()).collect();
+
+    // Each half-open era begins two transitions after the one before.
+    let mut transitions = 0;
+    for era in [1 << 8, 1 << 16] {
+        while transitions < era {
+            fail(&breaker, 1);
+            wait(open_for).await;
+            transitions += 2;
+        }
+        let _probe = breaker.try_acquire().expect("there is a place for a probe");
+        late.pop().unwrap().record(Outcome::Success);
+
+        assert_eq!(
+            breaker.state(),
+            State::HalfOpen,
+            "a call from the first era ended in half-open, after {era} transitions: a number of so few \
+             bits begins again, and then this success is a probe's"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_call_gives_its_place_back() {
     let breaker = half_open(Config { half_open_max_calls: 1, ..Config::default() }).await;
     let never = || std::future::pending::<Result<&str, &str>>();
@@ -225,10 +253,14 @@ async fn the_lease_runs_from_the_last_probe_while_one_is_out() {
     diary.note("a probe");
     wait(40 * SECOND).await;
     let second = breaker.try_acquire().expect("one probe is out");
-    diary.note("another");
-    wait(40 * SECOND).await;
+    let third = breaker.try_acquire().expect("two probes are out");
+    diary.note("two more");
+    wait(30 * SECOND).await;
     second.record(Outcome::Success);
-    diary.note("it succeeds");
+    diary.note("one succeeds");
+    wait(10 * SECOND).await;
+    drop(third);
+    diary.note("one is cancelled");
     wait(20 * SECOND - MILLISECOND).await;
     diary.note("a millisecond early");
     wait(MILLISECOND).await;
@@ -236,12 +268,13 @@ async fn the_lease_runs_from_the_last_probe_while_one_is_out() {
 
     insta::assert_snapshot!(
         diary.text,
-        "60 s after the last probe was let through, with one still out, the lease is over. It doesn't run while none is out, a new probe begins it again, and the end of a probe doesn't",
+        "60 s after the last probe was let through, with one still out, the lease is over. It doesn't run while none is out, a new probe begins it again, and the end of a probe doesn't, however it ends",
         @"
         3600.000s an hour without probes   half-open
         3600.000s a probe                  half-open
-        3640.000s another                  half-open
-        3680.000s it succeeds              half-open
+        3640.000s two more                 half-open
+        3670.000s one succeeds             half-open
+        3680.000s one is cancelled         half-open
         3699.999s a millisecond early      half-open
         3700.000s lease over               open
         "
@@ -250,18 +283,24 @@ async fn the_lease_runs_from_the_last_probe_while_one_is_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_result_after_the_lease_comes_too_late() {
-    let config = Config { probe_lease: LEASE, success_threshold: 1, ..Config::default() };
+    let config = Config { probe_lease: 7 * SECOND, success_threshold: 1, ..Config::default() };
     let breaker = half_open(config).await;
     let probe = breaker.try_acquire().expect("the first probe is admitted");
 
-    wait(LEASE).await;
+    wait(27 * SECOND).await;
     probe.record(Outcome::Success);
 
     assert_eq!(
         breaker.state(),
         State::Open,
-        "the lease was over when this success arrived, though nobody had looked: time takes effect \
+        "the lease, 7 s here, was over when this success arrived, though nobody had looked: time takes effect \
          before the result does"
+    );
+    assert_eq!(
+        time_left(&breaker),
+        OPEN_FOR,
+        "the lease was over 20 s ago, but the breaker opens now, when it is noticed, and for a whole open \
+         time: it has no timer, and nothing happened while nobody looked"
     );
 }
 

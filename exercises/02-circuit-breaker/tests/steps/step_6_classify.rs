@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use circuit_breaker::{CallError, CircuitBreaker, Config, Outcome, State};
@@ -31,30 +32,23 @@ async fn answer(breaker: &CircuitBreaker, calls: usize, status: u16) {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_that_is_the_callers_fault_is_a_success_of_the_dependency() {
-    let breaker = breaker(streak_only());
-
-    answer(&breaker, 4, 503).await;
-    answer(&breaker, 1, 404).await;
-    answer(&breaker, 4, 503).await;
-
+    let closed = breaker(streak_only());
+    answer(&closed, 4, 503).await;
+    answer(&closed, 1, 404).await;
+    answer(&closed, 4, 503).await;
     assert_eq!(
-        breaker.state(),
+        closed.state(),
         State::Closed,
         "a 404 is a good answer to a bad question: it ends the streak like any success"
     );
-}
 
-#[tokio::test(start_paused = true)]
-async fn a_probe_that_is_told_404_has_succeeded() {
     let config = Config { half_open_max_calls: 2, success_threshold: 4, ..Config::default() };
-    let breaker = half_open(config).await;
-
-    answer(&breaker, 3, 404).await;
-    assert_eq!(breaker.state(), State::HalfOpen, "three of four successes");
-    answer(&breaker, 1, 404).await;
-
+    let probing = half_open(config).await;
+    answer(&probing, 3, 404).await;
+    assert_eq!(probing.state(), State::HalfOpen, "three of four successes");
+    answer(&probing, 1, 404).await;
     assert_eq!(
-        breaker.state(),
+        probing.state(),
         State::Closed,
         "four probes were answered, and the classifier calls each a success: the breaker counts what \
          the classifier says, not whether the result is `Ok`"
@@ -110,7 +104,39 @@ async fn a_rejected_call_is_neither_run_nor_classified() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panicking_classifier_gives_its_calls_place_back() {
+async fn operations_classifiers_and_fallbacks_may_call_the_breaker() {
+    let breaker = Arc::new(breaker(streak_only()));
+    // On a thread of its own, so that a breaker that holds its lock meanwhile can be told from one
+    // that doesn't. Only in the first case does this wait.
+    let ask = |who| {
+        let (done, asked) = mpsc::channel();
+        let breaker = Arc::clone(&breaker);
+        thread::spawn(move || done.send(breaker.state()));
+        assert!(
+            asked.recv_timeout(2 * SECOND).is_ok(),
+            "the {who} asked the breaker for its state, and got no answer: no caller's code runs while \
+             the lock is held"
+        );
+    };
+
+    let operation = || {
+        ask("operation");
+        async { Err(503) }
+    };
+    let classify = |_: &Result<(), u16>| {
+        ask("classifier");
+        Outcome::Failure
+    };
+    let result = breaker.call_classified(operation, classify).await;
+    assert_eq!(result, Err(CallError::Operation(503)), "the operation's error");
+
+    fail(&breaker, 4);
+    let result = breaker.call_or_else(|| async { Err(503) }, |_| ask("fallback")).await;
+    assert_eq!(result, Ok(()), "the breaker is open, and the fallback's value is used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classified_call_that_panics_or_is_cancelled_gives_its_place_back() {
     let breaker = half_open(Config { half_open_max_calls: 1, ..Config::default() }).await;
     let breaker = Arc::new(breaker);
 
@@ -125,6 +151,13 @@ async fn a_panicking_classifier_gives_its_calls_place_back() {
     assert!(
         breaker.try_acquire().is_ok(),
         "the permit must be alive until the classifier has spoken, so that unwinding gives its place back"
+    );
+
+    let never = || std::future::pending::<Result<&str, u16>>();
+    let cancelled = timeout(SECOND, breaker.call_classified(never, classify)).await.is_err();
+    assert!(
+        cancelled && breaker.try_acquire().is_ok(),
+        "a caller gave up on `call_classified` after a second: its place must be free again, as after `call`"
     );
 }
 
@@ -145,12 +178,23 @@ async fn an_ignored_result_neither_breaks_a_streak_nor_dilutes_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ignored_probe_gives_its_place_back_and_proves_nothing() {
-    let breaker = half_open(Config { half_open_max_calls: 3, ..Config::default() }).await;
-
+    let config = Config { half_open_max_calls: 3, success_threshold: 2, ..Config::default() };
+    let breaker = half_open(config.clone()).await;
     answer(&breaker, 10, 429).await;
-
     assert_eq!(breaker.state(), State::HalfOpen, "ten probes, and nothing learned");
     assert_eq!(admitted(&breaker, 10), 3, "all three places are free again");
+
+    let breaker = half_open(config).await;
+    answer(&breaker, 1, 404).await;
+    answer(&breaker, 1, 429).await;
+    drop(breaker.try_acquire().expect("there is a place"));
+    answer(&breaker, 1, 404).await;
+    assert_eq!(
+        breaker.state(),
+        State::Closed,
+        "two probes succeeded. Between them one was ignored and one cancelled: that gives two places \
+         back, and is all. The first success still counts"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,4 +318,20 @@ async fn a_slow_probe_is_a_failed_one() {
              every state: callers that time out must not keep a breaker half-open for ever"
         );
     }
+
+    let breaker = Arc::new(half_open(config).await);
+    let caller = Arc::clone(&breaker);
+    let call = async move {
+        let bug = || async {
+            sleep(2 * SECOND).await;
+            resume_unwind(Box::new("a bug in the caller's code"))
+        };
+        caller.call(bug).await as Result<(), CallError<u16>>
+    };
+    let died = tokio::spawn(call).await.is_err();
+    assert_eq!(
+        (died, breaker.state()),
+        (true, State::Open),
+        "a probe took 2 s, and then panicked: dropped by unwinding is dropped, and slow is slow"
+    );
 }

@@ -12,7 +12,8 @@ use circuit_breaker::{
 use tokio::time::Instant;
 
 use super::{
-    LEASE, OPEN_FOR, SECOND, admitted, breaker, end, fail, half_open, succeed, tripped, wait,
+    LEASE, OPEN_FOR, SECOND, admitted, breaker, end, fail, half_open, succeed, time_left, tripped,
+    wait,
 };
 
 /// A breaker, and the transitions that its listener was told of, one a line.
@@ -32,7 +33,7 @@ fn observed(config: Config) -> (CircuitBreaker, Arc<Mutex<String>>) {
 
 #[tokio::test(start_paused = true)]
 async fn each_transition_is_told_once_with_its_cause() {
-    let (breaker, told) = observed(Config::default());
+    let (breaker, told) = observed(Config { success_threshold: 4, ..Config::default() });
 
     fail(&breaker, 5);
     wait(OPEN_FOR).await;
@@ -42,7 +43,7 @@ async fn each_transition_is_told_once_with_its_cause() {
     wait(LEASE).await;
     assert!(breaker.try_acquire().is_err(), "the lease is over");
     wait(OPEN_FOR).await;
-    succeed(&breaker, 3);
+    succeed(&breaker, 4);
     for _ in 0..5 {
         succeed(&breaker, 1);
         fail(&breaker, 1);
@@ -58,7 +59,7 @@ async fn each_transition_is_told_once_with_its_cause() {
         65.000s   era 4  open → half-open (open time over)
         125.000s  era 5  half-open → open (probe lease over)
         155.000s  era 6  open → half-open (open time over)
-        155.000s  era 7  half-open → closed (3 probes succeeded)
+        155.000s  era 7  half-open → closed (4 probes succeeded)
         155.000s  era 8  closed → open (5 of the last 10 calls failed)
         "
     );
@@ -77,6 +78,43 @@ async fn when_both_thresholds_are_reached_the_streak_is_the_cause() {
         "the sixth result is the fourth failure in a row, and makes the rate 4 of 6: of two causes the event names the streak",
         @"0.000s    era 1  closed → open (4 failures in a row)"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transition_is_told_before_the_call_that_caused_it_returns() {
+    let slow_call_threshold = Some(SECOND);
+    let config = Config { failure_threshold: 1, slow_call_threshold, ..Config::default() };
+    let (breaker, told) = observed(config);
+    let lines = || told.lock().unwrap().lines().count();
+    let mut seen = Vec::new();
+
+    drop({
+        let slow = breaker.try_acquire().unwrap();
+        wait(SECOND).await;
+        slow
+    });
+    seen.push(("a slow call is dropped", lines()));
+    wait(OPEN_FOR).await;
+    breaker.state();
+    seen.push(("the open time is over, `state` notices", lines()));
+    assert_eq!(admitted(&breaker, 1), 1, "a probe is let through, and hangs");
+    wait(LEASE).await;
+    breaker.snapshot();
+    seen.push(("the lease is over, `snapshot` notices", lines()));
+    wait(OPEN_FOR).await;
+    assert_eq!(admitted(&breaker, 1), 1, "a probe is let through, and hangs");
+    seen.push(("the open time is over, a call is let through", lines()));
+    wait(LEASE).await;
+    assert!(breaker.try_acquire().is_err(), "the lease is over");
+    seen.push(("the lease is over, a call is rejected", lines()));
+
+    for (expected, (what, told)) in (1..).zip(seen) {
+        assert_eq!(
+            told, expected,
+            "{what}: {expected} transitions so far, and the listener has been told of {told}. Each way \
+             into the breaker can cause a transition, and tells it before it returns"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,23 +154,31 @@ async fn a_listener_may_call_the_breaker() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_shows_all_numbers_of_one_instant() {
-    let breaker = breaker(Config::default());
+    let failure_rate_threshold = 0.9;
+    let config =
+        Config { window_size: 4, min_calls: 4, failure_rate_threshold, ..Config::default() };
+    let breaker = breaker(config);
+    fail(&breaker, 1);
     succeed(&breaker, 3);
     fail(&breaker, 2);
     let _running = breaker.try_acquire().unwrap();
 
-    let counts = Counts { admitted: 6, succeeded: 3, failed: 2, ..Counts::default() };
+    let counts = Counts { admitted: 7, succeeded: 3, failed: 3, ..Counts::default() };
     let expected = Snapshot {
         state: State::Closed,
         era: 0,
         failures_in_a_row: 2,
-        window_calls: 5,
+        window_calls: 4,
         window_failures: 2,
         probes_out: 0,
         retry_after: None,
         counts,
     };
-    assert_eq!(breaker.snapshot(), expected, "three successes, two failures, one call running");
+    assert_eq!(
+        breaker.snapshot(),
+        expected,
+        "a failure, three successes, two failures, one call running. The window holds the last four results"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,20 +203,33 @@ async fn a_snapshot_shows_the_way_back() {
     );
 
     wait(20 * SECOND).await;
+    succeed(&breaker, 1);
     let _probes = admitted(&breaker, 2);
     let half_open = Snapshot {
         state: State::HalfOpen,
         era: 2,
         probes_out: 2,
         retry_after: None,
-        counts: Counts { admitted: 7, ..counts },
+        counts: Counts { admitted: 8, succeeded: 1, ..counts },
         ..open
     };
-    assert_eq!(breaker.snapshot(), half_open, "half-open: two probes are out");
+    assert_eq!(breaker.snapshot(), half_open, "half-open: a probe has succeeded, and two are out");
 
     breaker.force_open();
     let forced = Snapshot { state: State::ForcedOpen, era: 3, probes_out: 0, ..half_open };
     assert_eq!(breaker.snapshot(), forced, "forced open: nothing is out, and nothing will end it");
+
+    let config = Config { open_jitter: 1.0, ..Config::default() };
+    for seed in 0..5 {
+        let breaker = CircuitBreaker::seeded(config.clone(), seed).unwrap();
+        fail(&breaker, 5);
+        assert_eq!(
+            breaker.snapshot().retry_after,
+            Some(time_left(&breaker)),
+            "a snapshot and a rejection in the same instant: both say how much is left of the open time \
+             that was drawn"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,18 +257,22 @@ async fn a_snapshot_is_a_look_and_time_takes_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn every_call_is_counted_once() {
-    const SLOW: Duration = Duration::from_secs(300);
+    const SLOW: Duration = Duration::from_secs(20);
     let breaker = breaker(Config { slow_call_threshold: Some(SLOW), ..Config::default() });
     let late = breaker.try_acquire().unwrap();
     let late_and_dropped = breaker.try_acquire().unwrap();
+    let late_and_ignored = breaker.try_acquire().unwrap();
     succeed(&breaker, 2);
     end(&breaker, 3, Outcome::Ignored);
     drop(breaker.try_acquire());
     fail(&breaker, 5);
     assert!(breaker.try_acquire().is_err(), "open");
+    let replaced = breaker.call_or_else(|| async { Err("not run") }, |_| "later").await;
+    assert_eq!(replaced, Ok("later"), "open");
+    wait(OPEN_FOR).await;
     late.record(Outcome::Success);
     drop(late_and_dropped);
-    wait(OPEN_FOR).await;
+    late_and_ignored.record(Outcome::Ignored);
     assert_eq!(admitted(&breaker, 5), 3, "three probes are let through, and two callers rejected");
     breaker.force_open();
     assert!(breaker.try_acquire().is_err(), "forced open");
@@ -219,13 +282,14 @@ async fn every_call_is_counted_once() {
     slow.record(Outcome::Success);
 
     let expected =
-        Counts { admitted: 17, rejected: 4, succeeded: 2, failed: 6, ignored: 4, late: 2 };
+        Counts { admitted: 18, rejected: 5, succeeded: 2, failed: 6, ignored: 4, late: 3 };
     assert_eq!(
         breaker.snapshot().counts,
         expected,
-        "2 succeeded, 5 failed and 1 was slow, 3 were ignored and 1 dropped, 2 came late (one of them \
-         by a drop), 3 probes are still out: 17 admitted. One was rejected while open, 2 while the \
-         probes were out, 1 while forced open. A reset leaves the counts"
+        "2 succeeded, 5 failed and 1 was slow, 3 were ignored and 1 dropped, 3 came late (and slow; one \
+         was dropped, one ignored: late all the same), 3 probes are still out: 18 admitted. 2 were \
+         rejected while open (one of them has a fallback), 2 while the probes were out, 1 while forced \
+         open. A reset leaves the counts"
     );
 }
 
@@ -250,6 +314,19 @@ async fn every_listener_hears_every_transition() {
         "
     );
     assert_eq!(*second.lock().unwrap(), 3, "a second listener hears as much as the first");
+
+    let breaker = tripped(Config::default());
+    let late = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&late);
+    let breaker = breaker.on_transition(move |told| heard.lock().unwrap().push(told.era));
+    wait(OPEN_FOR).await;
+    breaker.state();
+    assert_eq!(
+        *late.lock().unwrap(),
+        [2],
+        "a listener that was added when the breaker was open hears of era 2, and nothing of era 1: that \
+         transition was over, even if there was nobody to tell"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,6 +344,19 @@ async fn forced_open_stays_open_until_it_is_reset() {
     );
     breaker.reset();
     succeed(&breaker, 1);
+
+    let probing = half_open(Config::default()).await;
+    assert_eq!(admitted(&probing, 1), 1, "a probe is let through, and hangs");
+    for (state, breaker) in [("open", tripped(Config::default())), ("half-open", probing)] {
+        breaker.force_open();
+        wait(Duration::from_secs(600)).await;
+        assert_eq!(
+            breaker.state(),
+            State::ForcedOpen,
+            "forced open while {state}, ten minutes ago: the open time and the lease belong to the phase \
+             that was left"
+        );
+    }
 
     insta::assert_snapshot!(told.lock().unwrap(), "both are transitions like any other", @"
         0.000s    era 1  closed → forced open (forced)
@@ -323,4 +413,31 @@ async fn reset_closes_and_forgets() {
              from before it counts: only the 4 failures since"
         );
     }
+
+    let probing = half_open(Config::default()).await;
+    assert_eq!(admitted(&probing, 1), 1, "a probe is let through, and hangs");
+    for (state, breaker) in [("open", tripped(Config::default())), ("half-open", probing)] {
+        breaker.reset();
+        wait(Duration::from_secs(600)).await;
+        assert_eq!(
+            breaker.state(),
+            State::Closed,
+            "reset while {state}, ten minutes ago: the open time and the lease belong to the phase that \
+             was left"
+        );
+    }
+
+    let config = Config { open_jitter: 1.0, ..Config::default() };
+    let breaker = CircuitBreaker::seeded(config, 7).unwrap();
+    let open_times = [0; 2].map(|_| {
+        fail(&breaker, 5);
+        let open_time = time_left(&breaker);
+        breaker.reset();
+        open_time
+    });
+    assert_ne!(
+        open_times[0], open_times[1],
+        "a breaker opened, was reset, and opened again: each opening draws its own time, so a reset \
+         forgets results, not where the generator was"
+    );
 }

@@ -78,11 +78,14 @@ impl<'a> Diary<'a> {
     }
 
     /// `attempt` is the number that the operation was told, right or wrong: it is only written down.
-    async fn attempt(&self, attempt: u32) -> Result<(), &'static str> {
+    /// An attempt begins when it is asked for, not when its future is first polled.
+    fn attempt(&self, attempt: u32) -> impl Future<Output = Result<(), &'static str>> {
         self.write(&format!("attempt {attempt}"));
-        sleep(self.each).await;
-        let answered = self.answered.replace(self.answered.get() + 1);
-        self.answers[answered.min(self.answers.len() - 1)]
+        async {
+            sleep(self.each).await;
+            let answered = self.answered.replace(self.answered.get() + 1);
+            self.answers[answered.min(self.answers.len() - 1)]
+        }
     }
 
     fn end(self, end: &Result<(), GaveUp<&'static str>>) -> String {

@@ -90,22 +90,30 @@ fn full_jitter_is_anything_up_to_the_exponential_delay() {
 /// 4 × 4 fields holds 625 ± 24.2 of 10,000 operations (one standard deviation), and 121 is five of these.
 #[test]
 fn each_delay_of_an_operation_is_drawn_anew() {
-    let (backoff, mut rng) = (jittered(Jitter::Full), rng());
-    let mut fields = [[0_i32; 4]; 4];
-    for _ in 0..10_000 {
-        let mut delays = backoff.delays(&mut rng);
-        let mut quarter = |range: Duration| {
-            let quarter = delays.next().unwrap().as_nanos() * 4 / range.as_nanos();
-            usize::try_from(quarter).unwrap().min(3)
-        };
-        fields[quarter(100 * MS)][quarter(200 * MS)] += 1;
-    }
+    for (jitter, first, second) in [
+        (Jitter::Full, 0..100, 0..200),
+        (Jitter::Equal, 50..100, 100..200),
+        (Jitter::Additive(100 * MS), 100..200, 200..300),
+    ] {
+        let (backoff, mut rng) = (jittered(jitter), rng());
+        let mut fields = [[0_i32; 4]; 4];
+        for _ in 0..10_000 {
+            let mut delays = backoff.delays(&mut rng);
+            let mut quarter = |range: &std::ops::Range<u32>| {
+                let (low, high) = (range.start * MS, range.end * MS);
+                let above = delays.next().unwrap().saturating_sub(low);
+                usize::try_from(above.as_nanos() * 4 / (high - low).as_nanos()).unwrap().min(3)
+            };
+            fields[quarter(&first)][quarter(&second)] += 1;
+        }
 
-    assert!(
-        fields.as_flattened().iter().all(|count| (count - 625).abs() <= 121),
-        "the first two delays of 10,000 operations, by the quarters of their ranges, should be 625 in \
-         each field: one random share for the whole operation keeps those together who meet once. {fields:?}"
-    );
+        assert!(
+            fields.as_flattened().iter().all(|count| (count - 625).abs() <= 121),
+            "{jitter:?}: the first two delays of 10,000 operations, by the quarters of their ranges, \
+             should be 625 in each field: one random share for the whole operation keeps those \
+             together who meet once. {fields:?}"
+        );
+    }
 }
 
 #[test]
@@ -125,6 +133,8 @@ fn decorrelated_jitter_is_drawn_from_the_base_to_three_times_the_delay_before() 
     let (base, jitter) = (70 * MS, Jitter::Decorrelated);
     let by_five = super::backoff(Config { base, factor: 5, jitter, ..Config::default() });
     assert_fills(&draws(by_five, 0, 10_000), 70 * MS, 210 * MS);
+    let low_cap = super::backoff(Config { base, cap: 150 * MS, jitter, ..Config::default() });
+    assert_fills(&draws(low_cap, 0, 10_000), 70 * MS, 150 * MS);
 
     let backoff = jittered(Jitter::Decorrelated);
     assert_fills(&draws(backoff, 0, 10_000), 100 * MS, 300 * MS);
@@ -173,6 +183,41 @@ fn delays_are_still_spread_at_the_cap_and_never_past_it() {
         let count = delays.take(1_000).count();
         assert_eq!(count, 1_000, "{jitter:?}: no sum and no product may overflow");
     }
+}
+
+#[test]
+fn the_smallest_ranges_have_both_their_ends() {
+    let nanos = Duration::from_nanos;
+    for (base, cap, jitter, expected) in [
+        (2, 9, Jitter::Full, 0..=2),
+        (4, 9, Jitter::Equal, 2..=4),
+        (4, 9, Jitter::Additive(nanos(1)), 4..=5),
+        (4, 4, Jitter::Additive(nanos(1)), 3..=4),
+        (1, 9, Jitter::Decorrelated, 1..=3),
+        (4, 4, Jitter::Decorrelated, 4..=4),
+    ] {
+        let (base, cap) = (nanos(base), nanos(cap));
+        let drawn = draws(backoff(Config { base, factor: 1, cap, jitter }), 0, 1_000);
+
+        assert_eq!(
+            BTreeSet::from_iter(drawn),
+            expected.clone().map(nanos).collect(),
+            "{jitter:?}: 1,000 delays from {expected:?} nanoseconds. Each of them is drawn, the first and \
+             the last too, and nothing else"
+        );
+    }
+}
+
+#[test]
+fn the_delays_never_end_and_never_begin_again() {
+    let late = plain().delays(rng()).nth(1 << 16);
+
+    assert_eq!(
+        late,
+        Some(30 * SECOND),
+        "the delay of retry 65,536 is the cap, as that of retry 9 is: a number of retries in a few bits \
+         begins again, with 100 ms, against a server that has been down for weeks"
+    );
 }
 
 #[test]

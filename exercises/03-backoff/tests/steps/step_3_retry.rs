@@ -1,6 +1,7 @@
 //! Step 3: run, wait, run again, and know when to stop.
 
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use backoff::{Config, Jitter, Limits, Retry, Verdict};
 use rand::SeedableRng;
@@ -133,6 +134,65 @@ async fn the_pauses_are_drawn_from_the_callers_generator() {
     assert_ne!(
         one, other,
         "another generator, other pauses: `run` must draw from the one it is given"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pauses_of_a_run_are_one_row_of_delays() {
+    let (jitter, cap) = (Jitter::Decorrelated, 3_600 * SECOND);
+    let decorrelated = Config { base: SECOND, factor: 1, cap, jitter };
+    let retry = Retry::new(backoff(decorrelated), attempts(101)).unwrap();
+    let begins = RefCell::new(Vec::new());
+    let down = async |_| {
+        begins.borrow_mut().push(Instant::now());
+        Err::<(), _>("503")
+    };
+
+    let _ = retry.run(rng(), down, |_| Verdict::Retry).await;
+
+    let mut before = SECOND;
+    for pair in begins.into_inner().windows(2) {
+        let pause = pair[1] - pair[0];
+        assert!(
+            (SECOND..=3 * before + MS).contains(&pause),
+            "a pause of {pause:?} came after one of {before:?}. With decorrelated jitter each is up to \
+             three times the one before, so all pauses of a run come from one `Delays`"
+        );
+        before = pause;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_pause_is_cut_short() {
+    let base = Duration::from_micros(100_400);
+    let odd = Config { base, factor: 1, jitter: Jitter::None, ..Config::default() };
+    let retry = Retry::new(backoff(odd), attempts(2)).unwrap();
+    let begun = Instant::now();
+
+    let _ = retry.run(rng(), async |_| Err::<(), _>("503"), |_| Verdict::Retry).await;
+
+    let pause = begun.elapsed();
+    assert!(
+        (base..=base + MS).contains(&pause),
+        "the delay is {base:?}, and the second attempt came after {pause:?}. tokio rounds a sleep up to \
+         whole milliseconds; down would be sooner than a server may have asked for"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_runs_from_the_first_attempt() {
+    let limits = Limits { max_attempts: 3, max_total: Some(SECOND) };
+    let retry = retry(limits);
+    let run = retry.run(rng(), async |_| Err::<(), _>("503"), |_| Verdict::Retry);
+
+    tokio::time::sleep(5 * SECOND).await;
+    let end = run.await.expect_err("the operation never succeeds");
+
+    assert_eq!(
+        (end.attempts, end.elapsed),
+        (3, 300 * MS),
+        "the future of `run` was awaited 5 s after it was made. Neither `elapsed` nor `max_total` (1 s) \
+         counts the time before the first attempt"
     );
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use backoff::{Config, Jitter, Limits, Retry, Verdict, Why, retry_after};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{MS, SECOND, attempts, diary, jittered, retry, rng};
 
@@ -89,6 +89,17 @@ async fn a_wish_longer_than_the_cap_ends_it() {
                  the server asks to wait 3600s: use a fallback, and come back then
         "#
     );
+
+    let low = Config { cap: SECOND, jitter: Jitter::None, ..Config::default() };
+    let retry = Retry::new(super::backoff(low), attempts(2)).unwrap();
+    let wish = SECOND + MS;
+    let busy = async |_| Err::<(), _>("429");
+    let end = retry.run(rng(), busy, |_| Verdict::RetryAfter(wish)).await;
+    assert_eq!(
+        end.expect_err("the operation never succeeds").why,
+        Why::AskedToWait { asked: wish },
+        "here the cap is 1 s, and the wish a millisecond longer"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,6 +119,17 @@ async fn no_sleep_crosses_the_total_limit() {
         0.740s   gave up after 4 in 740ms on "503"
                  there is no time for another attempt: use a fallback, or allow more than 1s
         "#
+    );
+
+    let (base, max_total) = (Duration::from_micros(100_400), Duration::from_micros(100_700));
+    let odd = Config { base, jitter: Jitter::None, ..Config::default() };
+    let limits = Limits { max_attempts: 2, max_total: Some(max_total) };
+    let retry = Retry::new(super::backoff(odd), limits).unwrap();
+    let end = retry.run(rng(), async |_| Err::<(), _>("503"), |_| Verdict::Retry).await;
+    assert_eq!(
+        end.expect_err("the operation never succeeds").why,
+        Why::AttemptsUsed,
+        "a pause of {base:?} would end before max_total, {max_total:?}: in whole milliseconds they are equal"
     );
 }
 
@@ -199,14 +221,14 @@ async fn the_attempts_count_towards_the_total_limit_and_so_does_the_servers_wish
 
 #[tokio::test(start_paused = true)]
 async fn the_longest_times_are_no_trouble() {
-    let backoff = backoff::Backoff::new(Config {
+    let backoff = super::backoff(Config {
         base: Duration::MAX,
         cap: Duration::MAX,
         factor: 2,
         jitter: Jitter::None,
     });
     let limits = Limits { max_attempts: 2, max_total: Some(Duration::MAX) };
-    let retry = Retry::new(backoff.unwrap(), limits).unwrap();
+    let retry = Retry::new(backoff, limits).unwrap();
 
     let diary = diary(retry, MS, &[Err("503")], |_| Verdict::RetryAfter(Duration::MAX)).await;
 
@@ -215,6 +237,20 @@ async fn the_longest_times_are_no_trouble() {
         "elapsed + asked + delay is more than a Duration holds: add with saturation. And a pause that ends \
          exactly at max_total leaves no time either.\n{diary}"
     );
+
+    let retry = Retry::new(backoff, attempts(2)).unwrap();
+    for verdict in [Verdict::Retry, Verdict::RetryAfter(Duration::MAX)] {
+        let run = async move {
+            let _ = retry.run(rng(), async |_| Err::<(), _>("503"), |_| verdict).await;
+        };
+        let in_a_day = timeout(86_400 * SECOND, tokio::spawn(run)).await;
+        assert!(
+            in_a_day.is_err(),
+            "{verdict:?}: without max_total, a pause of {:?} is slept, and a day later it is not over. But \
+             it ended with {in_a_day:?}. No sum of now and a pause may overflow",
+            Duration::MAX
+        );
+    }
 }
 
 #[test]
@@ -224,6 +260,11 @@ fn retry_after_is_read_as_seconds_or_as_a_date() {
         (retry_after(" 0 ", then()), retry_after("\t007 ", then())),
         (Some(Duration::ZERO), Some(7 * SECOND)),
         "blanks around it are allowed, and zeros before it"
+    );
+    assert_eq!(
+        (retry_after("4294967297", then()), retry_after(&format!("{:030}", 5), then())),
+        (Some(Duration::from_secs((1 << 32) + 1)), Some(5 * SECOND)),
+        "2³² + 1 seconds are too many for 32 bits, not for a Duration; and 5 is 5 behind any number of zeros"
     );
     for date in [
         "Sun, 06 Nov 1994 08:51:37 GMT",
@@ -237,6 +278,11 @@ fn retry_after_is_read_as_seconds_or_as_a_date() {
             "{date:?} is two minutes from now, in one of the three forms of an HTTP date"
         );
     }
+    assert_eq!(
+        retry_after("Sun, 06 Nov 1994 08:51:37 GMT", then() + 250 * MS),
+        Some(119_750 * MS),
+        "a quarter of a second later, that much less: 119 s would be sooner than the server asks"
+    );
     assert_eq!(
         retry_after("Sun, 06 Nov 1994 08:49:00 GMT", then()),
         Some(Duration::ZERO),

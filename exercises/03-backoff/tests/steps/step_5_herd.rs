@@ -88,6 +88,25 @@ fn a_client_of_one_seed_is_no_client_of_another() {
     }
 }
 
+/// 200,000 numbers of 64 bits are all different, but for one in a billion sets of them. Of 32 bits, five
+/// pairs are the same on average.
+#[test]
+fn two_hundred_thousand_pairs_have_as_many_streams() {
+    let mut first: Vec<u64> = (0..500)
+        .flat_map(|seed| (0..400).map(move |client| client_rng(seed, client).next_u64()))
+        .collect();
+    first.sort_unstable();
+    first.dedup();
+
+    assert_eq!(
+        first.len(),
+        200_000,
+        "500 seeds with 400 clients each have {} different streams: somewhere on the way the seed and \
+         the client have fewer than 64 bits",
+        first.len()
+    );
+}
+
 /// All of what went before in one number: the delays that a herd of clients is given by the retries.
 #[test]
 fn later_retries_thin_the_herd_out_further() {

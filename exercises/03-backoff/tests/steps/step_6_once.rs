@@ -90,27 +90,38 @@ async fn the_key_is_drawn_from_the_callers_generator() {
 #[tokio::test(start_paused = true)]
 async fn it_obeys_classify_the_limits_and_the_jitter_as_run_does() {
     let full = jittered(Jitter::Full);
-    let answers = [Err("503"), Err("503"), Err("404"), Ok(())];
-    let classify = |error: &&str| if *error == "503" { Verdict::Retry } else { Verdict::Stop };
-    for max_total in [None, Some(SECOND), Some(50 * MS)] {
+    let answers = [Err("503"), Err("429"), Err("404"), Ok(())];
+    let asked = RefCell::new(Vec::new());
+    let classify = |error: &&'static str| {
+        asked.borrow_mut().push(*error);
+        match *error {
+            "503" => Verdict::Retry,
+            "429" => Verdict::RetryAfter(300 * MS),
+            _ => Verdict::Stop,
+        }
+    };
+    for (max_attempts, max_total) in
+        [(5, None), (2, None), (5, Some(SECOND)), (5, Some(350 * MS)), (5, Some(50 * MS))]
+    {
         for seed in 0..10 {
-            let retry = Retry::new(full, Limits { max_attempts: 5, max_total }).unwrap();
+            let retry = Retry::new(full, Limits { max_attempts, max_total }).unwrap();
             let mut rng = client_rng(seed, 0);
             let once = Diary::begin(10 * MS, &answers);
             let end = retry.run_once(&mut rng, |n, _| once.attempt(n), classify).await;
-            let once = once.end(&end);
+            let once = (once.end(&end), asked.take());
 
             // The key is drawn first, and the delays are what the generator draws next.
             let mut rng = client_rng(seed, 0);
             let _ = IdempotencyKey::new(&mut rng);
             let run = Diary::begin(10 * MS, &answers);
             let end = retry.run(rng, |n| run.attempt(n), classify).await;
-            let run = run.end(&end);
+            let run = (run.end(&end), asked.take());
 
             assert_eq!(
                 once, run,
-                "`run_once` is `run` with a key: the 404 of the third attempt ends it, max_total \
-                 ({max_total:?}) does, and the pauses are jittered"
+                "`run_once` is `run` with a key: it asks `classify` as often, grants a 429 its 300 ms, ends \
+                 with the 404 of the third attempt, or by max_attempts ({max_attempts}) or max_total \
+                 ({max_total:?}), and the pauses are jittered"
             );
         }
     }

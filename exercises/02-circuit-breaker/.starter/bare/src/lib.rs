@@ -18,7 +18,8 @@ mod types;
 pub use config::{Config, ConfigError};
 pub use types::{CallError, Cause, Counts, Outcome, Rejected, Snapshot, State, Transition};
 
-/// Stands between a caller and one dependency. Share it by reference or in an `Arc`.
+/// Stands between a caller and one dependency. Share it by reference or in an `Arc`. Operations,
+/// classifiers, fallbacks and listeners are called with no lock held: they may call the breaker.
 pub struct CircuitBreaker {}
 
 impl CircuitBreaker {

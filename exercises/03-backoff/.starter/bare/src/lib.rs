@@ -74,7 +74,8 @@ impl Retry {
     }
 
     /// Runs `operation`, which is given the number of the attempt, and asks `classify` about each
-    /// error. Needs a tokio runtime with its timer.
+    /// error. `operation` is called when its attempt begins, not earlier. Needs a tokio runtime with
+    /// its timer.
     ///
     /// A server that asks for time is given it, with the client's own delay on top. One that asks for
     /// longer than the cap ends the retries.
