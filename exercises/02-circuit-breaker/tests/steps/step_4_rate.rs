@@ -156,6 +156,7 @@ async fn the_largest_numbers_cost_nothing() {
         success_threshold: u32::MAX,
         ..rate_only()
     };
+    fail(&breaker(rate_only()), 1);
     let Ok(breaker) = std::panic::catch_unwind(|| breaker(config)) else {
         panic!(
             "a window without a bound is valid, but there is no room for all of it: make room for the \

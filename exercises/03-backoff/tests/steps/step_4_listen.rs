@@ -247,7 +247,7 @@ async fn the_longest_times_are_no_trouble() {
         assert!(
             in_a_day.is_err(),
             "{verdict:?}: without max_total, a pause of {:?} is slept, and a day later it is not over. But \
-             it ended with {in_a_day:?}. No sum of now and a pause may overflow",
+             `run` returned or panicked: no sum of now and a pause may overflow",
             Duration::MAX
         );
     }
