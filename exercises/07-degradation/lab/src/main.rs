@@ -1,22 +1,26 @@
 //! The lab of graceful degradation: a shop's product page through three storms, without a fallback,
 //! with fallbacks, and with fallbacks and levels. In virtual time.
 
+mod code;
 mod figures;
 mod outage;
 mod page;
 mod scenes;
 mod show;
+mod trials;
 
-/// One text for two crates: `shop.rs` is compiled for yours, and for the reference.
+/// One text for two crates: `shop.rs` and `parts.rs` are compiled for yours, and for the reference.
 #[cfg(feature = "yours")]
 #[path = "."]
 mod yours {
     use degradation as subject;
+    pub mod parts;
     pub mod shop;
 }
 #[path = "."]
 mod reference {
     use degradation_solution as subject;
+    pub mod parts;
     pub mod shop;
 }
 

@@ -4,6 +4,7 @@ use lab_kit::{Knob, Needs, Scene, Shown, Values};
 
 use crate::outage::{self, Storm};
 use crate::show::{chart, table};
+use crate::trials;
 
 pub const DWELL: Knob = Knob::number(
     "dwell",
@@ -13,7 +14,7 @@ pub const DWELL: Knob = Knob::number(
     "s",
 );
 
-pub static SCENES: [&Scene; 3] = [&APART, &TOGETHER, &FLAPPING];
+pub static SCENES: [&Scene; 4] = [&APART, &TOGETHER, &FLAPPING, &trials::SCENE];
 
 static APART: Scene = scene(
     "apart",
