@@ -212,7 +212,8 @@ impl Latencies {
 // ---------------------------------------------------------------------------------------------
 // Step 4: response
 
-/// Checks that the body is the one whose SHA-256 its sender stated.
+/// Checks that the body is the one whose SHA-256 its sender stated. [`hmac_sha256::Hash::hash`] gives the
+/// SHA-256 of bytes; its crate is a dependency of this one.
 ///
 /// # Errors
 /// [`Symptom::Corrupted`] if it isn't.

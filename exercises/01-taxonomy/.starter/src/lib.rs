@@ -151,12 +151,13 @@ impl Latencies {
 // ---------------------------------------------------------------------------------------------
 // Step 4: response
 
-/// Checks that the body is the one whose SHA-256 its sender stated.
+/// Checks that the body is the one whose SHA-256 its sender stated. [`hmac_sha256::Hash::hash`] gives the
+/// SHA-256 of bytes; its crate is a dependency of this one.
 ///
 /// # Errors
 /// [`Symptom::Corrupted`] if it isn't.
 pub fn check_digest(body: &[u8], stated: &[u8; 32]) -> Result<(), Symptom> {
-    todo!("step 4: compare; hmac_sha256::Hash::hash gives the SHA-256 of bytes")
+    todo!("step 4: compare what came with what was stated")
 }
 
 /// Checks that an order is the one that was asked for, not older than what was seen, and adds up.

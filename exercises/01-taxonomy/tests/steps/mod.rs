@@ -1,5 +1,6 @@
 //! What the checks share: time that is passed in, and never read.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -25,4 +26,13 @@ const fn ms(millis: u64) -> Duration {
 /// Of a time in milliseconds: `1.500s`.
 fn seconds(millis: u64) -> String {
     format!("{}.{:03}s", millis / 1000, millis % 1000)
+}
+
+/// What `code` gives. If it panics, the check fails with `why`; `verify` shows the panic below that.
+#[track_caller]
+fn without_panic<T>(why: &str, code: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(value) => value,
+        Err(_) => panic!("{why}"),
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use taxonomy::{Acknowledgements, Latencies};
 
-use super::{at, ms};
+use super::{at, ms, without_panic};
 
 #[test]
 fn a_message_that_is_acknowledged_in_time_is_not_overdue() {
@@ -127,8 +127,8 @@ fn the_99th_percentile_is_taken_by_nearest_rank() {
         for millis in (1..=count).rev() {
             latencies.record(ms(millis), at(0));
         }
-        let p99 = latencies.p99(at(0)).expect("there are samples");
-        writeln!(table, "of {count:>4} samples  {:>3}", p99.as_millis()).unwrap();
+        let p99 = latencies.p99(at(0)).map_or("none".to_owned(), |p99| p99.as_millis().to_string());
+        writeln!(table, "of {count:>4} samples  {p99:>4}").unwrap();
     }
 
     insta::assert_snapshot!(
@@ -136,13 +136,13 @@ fn the_99th_percentile_is_taken_by_nearest_rank() {
         "the rank is 0.99 n, rounded up and counted from 1: of fewer than 100 samples it is the \
          slowest, of 100 the second slowest. An index counts from 0, and is one less than the rank",
         @"
-        of    1 samples    1
-        of    2 samples    2
-        of   99 samples   99
-        of  100 samples   99
-        of  101 samples  100
-        of  200 samples  198
-        of 1000 samples  990
+        of    1 samples     1
+        of    2 samples     2
+        of   99 samples    99
+        of  100 samples    99
+        of  101 samples   100
+        of  200 samples   198
+        of 1000 samples   990
         "
     );
 
@@ -192,41 +192,53 @@ fn only_the_window_counts() {
 
 #[test]
 fn patience_and_a_window_may_be_of_any_length() {
-    let mut messages = Acknowledgements::new(Duration::MAX);
-    let mut latencies = Latencies::new(Duration::MAX);
+    let why = "a patience of Duration::MAX is no timeout: compare how long the message has waited, for \
+               `sent + patience` panics";
+    let (overdue, in_time) = without_panic(why, || {
+        let mut messages = Acknowledgements::new(Duration::MAX);
+        messages.sent(7, at(0));
+        (messages.take_overdue(at(5000)), messages.acknowledge(7, at(5000)))
+    });
+    assert_eq!((overdue, in_time), (vec![], true), "{why}");
 
-    messages.sent(7, at(0));
-    latencies.record(ms(20), at(0));
+    let why = "a window of Duration::MAX is all of the past: compare how old a sample is, for `now - window` \
+               panics where the clock can't go back so far, and whether it can depends on the platform";
+    let p99 = without_panic(why, || {
+        let mut latencies = Latencies::new(Duration::MAX);
+        latencies.record(ms(20), at(0));
+        latencies.record(ms(10), at(5000));
+        latencies.p99(at(5000))
+    });
+    assert_eq!(p99, Some(ms(20)), "{why}");
 
-    assert_eq!(
-        messages.take_overdue(at(5000)),
-        [0_u64; 0],
-        "no timeout: compare how long it has waited, for `sent + patience` panics"
-    );
-    assert_eq!(
-        latencies.p99(at(5000)),
-        Some(ms(20)),
-        "all of the past: compare how old it is, for `now - window` panics where the clock can't go \
-         back so far, and whether it can depends on the platform"
-    );
+    // Neither is a whole number of microseconds. An f64 of seconds holds the first, and not the second.
+    for length in [Duration::from_nanos(1_500_250), Duration::new(1_000_000_000, 1)] {
+        let over = at(0) + length;
+        let just_before = over - Duration::from_nanos(1);
+        let mut messages = Acknowledgements::new(length);
+        let mut latencies = Latencies::new(length);
+        messages.sent(7, at(0));
+        messages.sent(8, at(0));
+        latencies.record(ms(20), at(0));
+        latencies.record(ms(10), just_before);
 
-    let micros = Duration::from_micros;
-    let mut messages = Acknowledgements::new(micros(1500));
-    let mut latencies = Latencies::new(micros(1500));
-    messages.sent(7, at(0));
-    messages.sent(8, at(0));
-    latencies.record(ms(20), at(0));
-
-    assert_eq!(
-        (messages.acknowledge(7, at(0) + micros(1499)), latencies.p99(at(0) + micros(1499))),
-        (true, Some(ms(20))),
-        "1.499 ms are less than 1.5 ms"
-    );
-    assert_eq!(
-        (messages.acknowledge(8, at(0) + micros(1500)), latencies.p99(at(0) + micros(1500))),
-        (false, None),
-        "and 1.5 ms are not, though both are 1 in whole milliseconds"
-    );
+        assert_eq!(
+            (messages.take_overdue(just_before), messages.acknowledge(7, just_before)),
+            (vec![], true),
+            "a nanosecond less than a patience of {length:?} is less: nothing is cut to a larger unit or rounded"
+        );
+        assert_eq!(
+            (messages.acknowledge(8, over), messages.take_overdue(over)),
+            (false, vec![8]),
+            "after a patience of {length:?}, to the nanosecond, it is too late"
+        );
+        assert_eq!(
+            (latencies.p99(just_before), latencies.p99(over)),
+            (Some(ms(20)), Some(ms(10))),
+            "the slower sample is part of a window of {length:?} until it is exactly so old, and not a \
+             nanosecond less or more"
+        );
+    }
 
     let mut messages = Acknowledgements::new(ms(0));
     messages.sent(7, at(0));

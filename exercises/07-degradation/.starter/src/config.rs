@@ -9,7 +9,7 @@ use crate::Level;
 pub struct Limit {
     /// So many unhealthy dependencies, and no more.
     pub unhealthy: usize,
-    /// A mean error rate below this; from a billionth to 1, rounded to the nearest billionth.
+    /// A mean error rate below this; from a billionth to 1.
     pub error_rate: f64,
     /// A mean p99 below this; `None` for any.
     pub p99: Option<Duration>,

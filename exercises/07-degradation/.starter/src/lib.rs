@@ -208,7 +208,8 @@ impl Source {
     ///
     /// - `cache-control`: a fresh answer may be stored for `fresh_for`, in whole seconds, rounded down
     ///   (`max-age=60`); any other is not to be stored (`no-store`).
-    /// - `age`: of a cached answer, in whole seconds, rounded up.
+    /// - `age`: of a cached answer, in whole seconds, rounded up. A copy is at most a day old, the most that
+    ///   [`FallbackConfig::max_age`] allows.
     /// - `degraded`: `cached` or `static`.
     pub fn headers(self, fresh_for: Duration) -> Vec<(&'static str, String)> {
         todo!("step 5: the fields of each source")
@@ -222,7 +223,7 @@ impl Source {
 /// an `Arc`.
 ///
 /// Threads may read the clock in one order and come here in another: the newest time that `record`, `health`
-/// or `evaluate` has seen is the time for all of them.
+/// or `evaluate` has seen is the time for all of them, and that of the change that follows.
 pub struct Degradation {
     config: Config,
     // step 6: the calls of each dependency, the level and the listeners

@@ -2,6 +2,7 @@
 //!
 //! Time is virtual: `#[tokio::test(start_paused = true)]` stops tokio's clock, and `wait` moves it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 mod step_1_levels;
@@ -18,4 +19,13 @@ const NANOSECOND: Duration = Duration::from_nanos(1);
 /// Moves the clock.
 async fn wait(time: Duration) {
     tokio::time::advance(time).await;
+}
+
+/// What `code` gives. If it panics, the check fails with `why`; `verify` shows the panic below that.
+#[track_caller]
+fn without_panic<T>(why: &str, code: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(value) => value,
+        Err(_) => panic!("{why}"),
+    }
 }

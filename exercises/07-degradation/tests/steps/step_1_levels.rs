@@ -1,12 +1,11 @@
 //! Step 1: from the health of the dependencies to a level.
 
 use std::fmt::Write as _;
-use std::panic::catch_unwind;
 use std::time::Duration;
 
 use degradation::{DependencyHealth, LIMITS, Level, Limit, assess};
 
-use super::{MILLISECOND, NANOSECOND};
+use super::{MILLISECOND, NANOSECOND, without_panic};
 
 const WELL: DependencyHealth =
     DependencyHealth { healthy: true, error_rate: 0.0, p99: Duration::from_millis(20) };
@@ -85,21 +84,26 @@ fn an_error_rate_must_be_below_its_limit() {
 
 #[test]
 fn ten_times_one_per_cent_is_not_below_one_per_cent() {
-    let mut levels = Vec::new();
+    let mut table = String::new();
 
     for (count, rate) in [(10, 0.01), (10, 0.05), (7, 0.2)] {
-        levels.push(assess(&error_rates(&vec![rate; count]), &LIMITS));
+        let level = assess(&error_rates(&vec![rate; count]), &LIMITS);
+        writeln!(table, "{count} times {rate}: {level}").unwrap();
     }
     let mut a_billionth_less = error_rates(&[0.01; 10]);
     a_billionth_less[9].error_rate = 0.009_999_999;
     let below = assess(&a_billionth_less, &LIMITS);
     let rounded = assess(&error_rates(&[0.0157, 0.0043]), &LIMITS);
 
-    assert_eq!(
-        levels,
-        [Level::Degraded, Level::Minimal, Level::Emergency],
-        "each mean is exactly at its limit. A sum of floats isn't: ten times 0.01 comes to \
-         0.09999999999999999; whole billionths add up exactly"
+    insta::assert_snapshot!(
+        table,
+        "each mean is exactly at a limit, of 0.01, 0.05 and 0.2, and so not below it. A sum of floats isn't \
+         exact: ten times 0.01 comes to 0.09999999999999999; whole billionths add up exactly",
+        @"
+        10 times 0.01: degraded
+        10 times 0.05: minimal
+        7 times 0.2: emergency
+        "
     );
     assert_eq!(
         below,
@@ -119,6 +123,9 @@ fn ten_times_one_per_cent_is_not_below_one_per_cent() {
 fn a_long_wait_is_degraded_and_no_worse() {
     let mut table = String::new();
     let quarter = Duration::from_micros(250);
+    let why = "normal needs a mean p99 below 100 ms, in which a quarter of a millisecond counts too, and a \
+               dependency with a p99 of 0 as any other; the other levels don't ask. And two long times have \
+               a sum that no Duration holds, which must not panic";
 
     for p99 in [
         [99 * MILLISECOND, 100 * MILLISECOND],
@@ -128,13 +135,13 @@ fn a_long_wait_is_degraded_and_no_worse() {
         [30 * MILLISECOND, 30_000 * MILLISECOND],
         [Duration::MAX, Duration::MAX],
     ] {
-        writeln!(table, "{p99:?}: {}", assess(&p99s(&p99), &LIMITS)).unwrap();
+        let level = without_panic(why, || assess(&p99s(&p99), &LIMITS));
+        writeln!(table, "{p99:?}: {level}").unwrap();
     }
 
     insta::assert_snapshot!(
         table,
-        "normal needs a mean p99 below 100 ms, in which a quarter of a millisecond counts too, and a \
-         dependency with a p99 of 0 as any other; the other levels don't ask. And two long times have a sum that no Duration holds",
+        why,
         @"
         [99ms, 100ms]: normal
         [99.75ms, 100ms]: normal
@@ -261,10 +268,7 @@ fn the_limits_are_those_that_are_given() {
         "250,000 ns are below a limit of 250,001 ns, and 250,001 ns aren't: a p99 counts to the nanosecond"
     );
     let limits = [Limit { p99: Some(Duration::MAX), ..narrow }; 3];
-    assert_eq!(
-        catch_unwind(|| assess(&[WELL; 3], &limits)).ok(),
-        Some(Level::Normal),
-        "three times the greatest limit is more than a Duration holds, which panics; it is not more than a \
-         u128 of nanoseconds holds"
-    );
+    let why = "three times the greatest limit is more than a Duration holds, which panics; it is not more than \
+               a u128 of nanoseconds holds";
+    assert_eq!(without_panic(why, || assess(&[WELL; 3], &limits)), Level::Normal, "{why}");
 }

@@ -217,8 +217,8 @@ async fn nobody_waits_for_a_place_at_the_cache() {
         assert_eq!(
             (third, fourth),
             ((Some(Ok(fixed("fixed"))), Duration::ZERO), (Some(Err(cause)), Duration::ZERO)),
-            "{mode:?}: they have their answer at once, be it the cause: a queue for a cache that hangs is one \
-             more thing that hangs"
+            "{mode:?}: a queue for a cache that hangs is one more thing that hangs. So the third and the fourth \
+             request wait for no place: they have the fixed value at once, or the cause where there is none"
         );
         assert_eq!(
             (first.0, second.0),

@@ -86,26 +86,28 @@ fn no_answer_is_said_to_be_younger_than_it_is() {
         999 * MILLISECOND,
         SECOND,
         SECOND + NANOSECOND,
-        86_400 * SECOND - MILLISECOND,
+        86_399 * SECOND + NANOSECOND,
+        86_400 * SECOND,
     ] {
-        writeln!(table, "{}", headers(Source::Cached { age }, MINUTE)).unwrap();
+        writeln!(table, "{age:?} old: {}", headers(Source::Cached { age }, MINUTE)).unwrap();
     }
     for fresh_for in [2 * SECOND - NANOSECOND, SECOND - NANOSECOND] {
-        writeln!(table, "{}", headers(Source::Fresh, fresh_for)).unwrap();
+        writeln!(table, "fresh for {fresh_for:?}: {}", headers(Source::Fresh, fresh_for)).unwrap();
     }
 
     insta::assert_snapshot!(
         table,
         "the age is in whole seconds, and is rounded up; for how long it may be stored is rounded down",
         @"
-        cache-control: no-store, age: 0, degraded: cached
-        cache-control: no-store, age: 1, degraded: cached
-        cache-control: no-store, age: 1, degraded: cached
-        cache-control: no-store, age: 1, degraded: cached
-        cache-control: no-store, age: 2, degraded: cached
-        cache-control: no-store, age: 86400, degraded: cached
-        cache-control: max-age=1
-        cache-control: max-age=0
+        0ns old: cache-control: no-store, age: 0, degraded: cached
+        1ns old: cache-control: no-store, age: 1, degraded: cached
+        999ms old: cache-control: no-store, age: 1, degraded: cached
+        1s old: cache-control: no-store, age: 1, degraded: cached
+        1.000000001s old: cache-control: no-store, age: 2, degraded: cached
+        86399.000000001s old: cache-control: no-store, age: 86400, degraded: cached
+        86400s old: cache-control: no-store, age: 86400, degraded: cached
+        fresh for 1.999999999s: cache-control: max-age=1
+        fresh for 999.999999ms: cache-control: max-age=0
         "
     );
 }
