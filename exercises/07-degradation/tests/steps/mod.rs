@@ -24,8 +24,6 @@ async fn wait(time: Duration) {
 /// What `code` gives. If it panics, the check fails with `why`; `verify` shows the panic below that.
 #[track_caller]
 fn without_panic<T>(why: &str, code: impl FnOnce() -> T) -> T {
-    match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(value) => value,
-        Err(_) => panic!("{why}"),
-    }
+    let Ok(value) = catch_unwind(AssertUnwindSafe(code)) else { panic!("{why}") };
+    value
 }
