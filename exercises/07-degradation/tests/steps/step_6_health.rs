@@ -390,7 +390,7 @@ fn a_listener_may_call_the_controller() {
 }
 
 const THREADS: usize = 2;
-const ROUNDS: u64 = 2;
+const ROUNDS: u64 = 6;
 const DEPENDENCIES: usize = 5;
 
 /// A paused clock of its own, which is so much ahead.
