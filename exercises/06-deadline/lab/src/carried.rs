@@ -8,7 +8,7 @@ use storm::Failure;
 use tokio::time::Instant;
 
 use super::subject::{Deadline, Gate, Limits, RunError};
-use crate::services::{Answer, BUFFER, CHAIN, PATIENCE, World, answered};
+use crate::services::{Answer, BUFFER, CHAIN, World, answered};
 use crate::storms::Requests;
 
 /// What makes a user's request, until the user goes, the first call of the chain. One gate serves all services:
@@ -16,7 +16,8 @@ use crate::storms::Requests;
 pub fn requests(world: Arc<World>) -> Requests {
     let gate = Arc::new(Gate::new(Limits::default()).expect("the defaults are valid"));
     Box::new(move |user| {
-        Box::pin(call(Arc::clone(&world), Arc::clone(&gate), Deadline::after(PATIENCE), 0, user))
+        let left = user.saturating_duration_since(Instant::now());
+        Box::pin(call(Arc::clone(&world), Arc::clone(&gate), Deadline::after(left), 0, user))
     })
 }
 

@@ -2,21 +2,25 @@
 //! time, with timeouts of its own at each link and with one deadline that travels along.
 
 mod audit;
+mod code;
 mod figures;
 mod services;
 mod storms;
+mod trials;
 
-/// One text for two crates: `carried.rs` is compiled for yours, and for the reference.
+/// One text for two crates: `carried.rs` and `parts.rs` are compiled for yours, and for the reference.
 #[cfg(feature = "yours")]
 #[path = "."]
 mod yours {
     use deadline as subject;
     pub mod carried;
+    pub mod parts;
 }
 #[path = "."]
 mod reference {
     use deadline_solution as subject;
     pub mod carried;
+    pub mod parts;
 }
 
 use std::process::ExitCode;
@@ -26,7 +30,7 @@ use lab_kit::Lab;
 static LAB: Lab = Lab {
     name: "deadline",
     about: "Work done for users who have gone, with timeouts at each link and with a deadline that travels",
-    scenes: &[&storms::SCENE, &audit::SCENE],
+    scenes: &[&storms::SCENE, &audit::SCENE, &trials::SCENE],
     figures: Some(figures::write),
 };
 
