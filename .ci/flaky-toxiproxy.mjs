@@ -209,7 +209,7 @@ await check("what is ours: time to live, fail_first, the journal", async () => {
   assert.equal(await Client.to(proxy).then((client) => client.ended, (error) => error.code), "ECONNRESET");
   await (await Client.to(proxy)).echo("the second is sound");
   const { entries } = await (await fetch(`${api}/journal`)).json();
-  assert.ok(entries.some(({ toxic, effect, connection }) => toxic === "first" && effect === "reset" && connection.number > 0));
+  assert.ok(entries.some(({ rule_name, on, effect, connection }) => rule_name === "first" && on === "connection" && effect === "reset" && connection > 0));
   assert.deepEqual(entries.map(({ number }) => number), entries.map((_, index) => entries[0].number + index));
   while ((await (await fetch(`${api}/proxies/echo/toxics`)).json()).some(({ name }) => name === "short")) {
     await new Promise((resolve) => setTimeout(resolve, 10));
