@@ -2,9 +2,11 @@
 //! let it recover from an outage. In virtual time.
 
 mod amplification;
+mod code;
 mod figures;
 mod policy;
 mod recovery;
+mod trials;
 
 /// One text for two crates: `budget.rs` is compiled for yours, and for the reference.
 #[cfg(feature = "yours")]
@@ -26,7 +28,7 @@ use lab_kit::{Lab, Needs};
 static LAB: Lab = Lab {
     name: "retry-budget",
     about: "Retries by depth, and recovery after an outage, with and without a budget",
-    scenes: &[&amplification::SCENE, &recovery::SCENE],
+    scenes: &[&amplification::SCENE, &recovery::SCENE, &trials::SCENE],
     figures: Some(figures::write),
 };
 
