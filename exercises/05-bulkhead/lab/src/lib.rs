@@ -5,18 +5,21 @@
 mod figures;
 mod knee;
 mod slow;
+mod trials;
 
-/// One text for two crates: `bulkheads.rs` is compiled for yours, and for the reference.
+/// One text for two crates: `bulkheads.rs` and `tried.rs` are compiled for yours, and for the reference.
 #[cfg(feature = "yours")]
 #[path = "."]
 mod yours {
     use bulkhead as subject;
     pub mod bulkheads;
+    pub mod tried;
 }
 #[path = "."]
 mod reference {
     use bulkhead_solution as subject;
     pub mod bulkheads;
+    pub mod tried;
 }
 
 use std::pin::Pin;
@@ -32,7 +35,7 @@ pub use slow::{good_per_second, goodput};
 pub static LAB: Lab = Lab {
     name: "bulkhead",
     about: "A slow dependency beside a healthy one, with one pool and with two bulkheads, under one seed",
-    scenes: &[&slow::SCENE, &knee::SCENE],
+    scenes: &[&slow::SCENE, &knee::SCENE, &trials::SCENE],
     figures: Some(figures::write),
 };
 
