@@ -319,7 +319,7 @@ mod tests {
     fn these_mistakes_fail_the_trials_of_their_step() {
         // One place too many.
         let guard: fn(Limits) -> Guard =
-            |limits| (REFERENCE.guard)(Limits { places: PLACES + 1, ..limits });
+            |limits| (REFERENCE.guard)(Limits { places: limits.places + 1, ..limits });
         assert_eq!(bad(Contestant { guard, ..REFERENCE }), ["held"]);
 
         // An arrival that is not counted.
