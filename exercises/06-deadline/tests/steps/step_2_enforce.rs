@@ -18,7 +18,11 @@ async fn work_that_is_done_in_time_returns_its_own_result() {
     let value = deadline.run(async || Ok::<_, &str>("paid")).await;
     let error = deadline.run(async || Err::<(), _>("card refused")).await;
     let short = Deadline::after(NANOSECOND);
-    let in_two_looks = short.run(async || Ok::<_, &str>(yield_now().await)).await;
+    let work = async || {
+        yield_now().await;
+        Ok::<_, &str>(())
+    };
+    let in_two_looks = short.run(work).await;
 
     assert_eq!(value, Ok("paid"), "the value");
     assert_eq!(
