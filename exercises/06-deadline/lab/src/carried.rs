@@ -8,8 +8,7 @@ use storm::Failure;
 use tokio::time::Instant;
 
 use super::subject::{Deadline, Gate, Limits, RunError};
-use crate::services::{Answer, BUFFER, CHAIN, World, answered};
-use crate::storms::Requests;
+use crate::services::{Answer, BUFFER, CHAIN, Requests, World, answered};
 
 /// What makes a user's request, until the user goes, the first call of the chain. One gate serves all services:
 /// what it counts, rejections, is not what this storm is about.

@@ -9,9 +9,7 @@ use axum::http::HeaderMap;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::services;
-use crate::services::World;
-use crate::storms::Requests;
+use crate::services::{self, Requests, World};
 
 /// The parts, yours or the reference's.
 #[derive(Clone, Copy)]

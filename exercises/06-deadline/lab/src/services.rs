@@ -1,5 +1,6 @@
 //! Five services in a row, the last of which is the database.
 
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,8 +12,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::storms::SLOW;
-
 /// The services, the outermost first, and how long each is waited for.
 pub const CHAIN: [(&str, Duration); 5] = [
     ("gateway", Duration::from_millis(1_800)),
@@ -21,6 +20,8 @@ pub const CHAIN: [(&str, Duration); 5] = [
     ("stock", Duration::from_millis(1_200)),
     ("database", Duration::from_millis(1_000)),
 ];
+/// When the database is slow.
+pub const SLOW: Range<Duration> = Duration::from_secs(10)..Duration::from_secs(20);
 /// How long a user waits.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// What each caller keeps for itself.
@@ -32,6 +33,9 @@ pub const QUERY_UNITS: u32 = 5;
 
 /// What a user, or the service before, gets.
 pub type Answer = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
+/// Makes a user's request, until the user goes.
+pub type Requests = Box<dyn Fn(Instant) -> Answer>;
 
 /// What all requests share.
 pub struct World {

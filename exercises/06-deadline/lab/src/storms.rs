@@ -1,6 +1,5 @@
 //! A chain of five services whose database is slow for ten seconds.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -10,17 +9,15 @@ use lab_kit::{
     Comparison, Knob, Needs, Runs, Scene, Shown, Table, Values, Whose, rounded, well_after,
 };
 use storm::{Load, Report, StormError};
-use tokio::time::Instant;
 
 use crate::reference;
 use crate::services::{
-    Answer, BUFFER, CHAIN, CONNECTIONS, PATIENCE, QUERY_UNITS, UNIT, World, request,
+    BUFFER, CHAIN, CONNECTIONS, PATIENCE, QUERY_UNITS, Requests, SLOW, UNIT, World, request,
 };
 #[cfg(feature = "yours")]
 use crate::yours;
 
 const LENGTH: Duration = Duration::from_secs(45);
-pub const SLOW: Range<Duration> = Duration::from_secs(10)..Duration::from_secs(20);
 /// Gauges: milliseconds of work in the second before.
 const DONE: &str = "work done";
 const WASTED: &str = "work wasted";
@@ -56,9 +53,6 @@ pub static SCENE: Scene = Scene {
         Ok(Shown::new(&runs, table(&runs)).chart(chart(&runs, values)))
     },
 };
-
-/// Makes a user's request, until the user goes.
-pub type Requests = Box<dyn Fn(Instant) -> Answer>;
 
 type MakeRequests = fn(Arc<World>) -> Requests;
 
