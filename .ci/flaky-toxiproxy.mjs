@@ -140,7 +140,8 @@ await check("timeout 0 closes when it is removed", async () => {
   const timeout = await toxic("timeout", { timeout: 0 });
   client.socket.write("lost");
   await timeout.remove();
-  assert.equal(await client.ended, "end");
+  // What the proxy had not read yet makes TCP end the connection with a reset.
+  assert.match(await client.ended, /^(end|ECONNRESET)$/);
 });
 
 await check("reset_peer", async () => {
