@@ -125,6 +125,11 @@ async function narrow(page) {
 async function printed(page) {
     const tab = await open(page, { width: 717 });
     await tab.emulateMedia({ media: 'print' });
+    for (const part of await tab.locator('.covered').all()) {
+        if (await part.evaluate(part => part.checkVisibility({ contentVisibilityAuto: true }) && part.firstElementChild.getBoundingClientRect().height) === 0) {
+            find(page, 'a part stays covered on paper');
+        }
+    }
     const cut = await tab.evaluate(() => [...document.querySelectorAll('main :is(table, pre, svg)')]
         .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
         .map(element => element.textContent.trim().slice(0, 80)));
@@ -177,6 +182,7 @@ async function remembered(page) {
         expect(told.length === groups, `${groups} predictions, but ${told.length} with an answer: begin the answer below as "(b) …"`);
         expect(/^\(b\) is right\.$|^You chose \(b\); the run says \([a-z]\)\.$/.test(told[0]), `a prediction is answered: "${told[0]}"`);
     }
+    await gated(page);
     const fields = tab.locator('form.sheet :is(input, textarea)');
     if (await fields.count() > 0) {
         const write = async () => {
@@ -195,8 +201,52 @@ async function remembered(page) {
     await tab.context().close();
 }
 
+// What gives the answer of a prediction is covered until the reader has chosen, or has asked to see it.
+async function gated(page) {
+    for (const [what, act] of [
+        ['a choice', async question => {
+            await question.locator('input').first().focus();
+            await question.page().keyboard.press('Space');
+        }],
+        ['a choice that arrow keys made, once it is said to be one', async question => {
+            await question.locator('input').first().focus();
+            await question.page().keyboard.press('ArrowDown');
+            if (await question.page().locator('.covered').first().isVisible()) {
+                find(page, 'an arrow key on its way through the choices lifts the cover');
+            }
+            await question.page().keyboard.press('Tab');
+            await question.page().keyboard.press('Enter');
+        }],
+        ['"Show me"', question => question.page().locator('.cover button').first().press('Enter')],
+    ]) {
+        const tab = await open(page);
+        const parts = tab.locator('.covered');
+        if (await parts.count() > 0) {
+            if (await parts.first().isVisible() || await tab.locator('.cover').count() !== await parts.count()) {
+                find(page, 'what gives the answer of a prediction is not covered');
+            }
+            const question = tab.locator('main blockquote:has(.choices):has(~ .covered)').first();
+            await act(question);
+            if (!await parts.first().isVisible()) {
+                find(page, `${what} does not lift the cover`);
+            }
+            await tab.waitForTimeout(500);
+            await tab.reload();
+            if (!await parts.first().isVisible()) {
+                find(page, `${what} is forgotten: the cover is back after a reload`);
+            }
+        }
+        await tab.context().close();
+    }
+}
+
 async function withoutScript(page) {
     const tab = await open(page, { javaScriptEnabled: false });
+    for (const part of await tab.locator('.covered').all()) {
+        if (!await part.isVisible()) {
+            find(page, 'without JavaScript a part stays covered');
+        }
+    }
     const answers = tab.locator('details.answer');
     if (await answers.count() > 0) {
         await answers.first().locator('summary').focus();

@@ -3,18 +3,11 @@
 'use strict';
 
 (() => {
-    // mdBook's pages say where the root of the book is.
-    const DOOR = new URL(`${typeof path_to_root === 'string' ? path_to_root : ''}__live/`, location.href);
-    const page = location.pathname.split('/').pop() || 'index.html';
+    const { page, make, root } = window.blastRadius;
+    const DOOR = new URL('__live/', root);
     let session = null;
 
     // --- Small tools
-
-    const make = (tag, properties = {}, ...children) => {
-        const element = Object.assign(document.createElement(tag), properties);
-        element.append(...children);
-        return element;
-    };
 
     const ask = async (path, options) => {
         const answer = await fetch(new URL(path, DOOR), options);

@@ -19,6 +19,10 @@ pub enum Directive<'a> {
     Answer { summary: &'a str },
     /// `{{/answer}}`
     AnswerEnd,
+    /// `{{#covered}}`
+    Covered,
+    /// `{{/covered}}`
+    CoveredEnd,
 }
 
 /// What one line of a chapter is.
@@ -36,7 +40,7 @@ pub enum SyntaxError {
     #[error("`{{{{#{0}` is not closed: end it with `}}}}` on the same line")]
     Unclosed(String),
     #[error(
-        "there is no directive `{0}`: use figure, checks, mistakes, steps, exercises, answer … /answer, include or title"
+        "there is no directive `{0}`: use figure, checks, mistakes, steps, exercises, answer … /answer, covered … /covered, include or title"
     )]
     Unknown(String),
     #[error("`{0}` must stand alone on its line")]
@@ -52,6 +56,8 @@ const STEPS: &str = "{{#steps EXERCISE}}, e.g. {{#steps 02-circuit-breaker}}";
 const EXERCISES: &str = "{{#exercises}}";
 const ANSWER: &str = "{{#answer SUMMARY}}";
 const ANSWER_END: &str = "{{/answer}}";
+const COVERED: &str = "{{#covered}}";
+const COVERED_END: &str = "{{/covered}}";
 const INCLUDE: &str = "{{#include PATH:ANCHOR}}";
 
 /// Reads one line of a chapter. A backslash before the braces makes them text, as in mdBook.
@@ -114,6 +120,10 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
         "#answer" => Ok(Directive::Answer { summary: arguments }),
         "/answer" if arguments.is_empty() => Ok(Directive::AnswerEnd),
         "/answer" => Err(SyntaxError::Usage(ANSWER_END)),
+        "#covered" if arguments.is_empty() => Ok(Directive::Covered),
+        "#covered" => Err(SyntaxError::Usage(COVERED)),
+        "/covered" if arguments.is_empty() => Ok(Directive::CoveredEnd),
+        "/covered" => Err(SyntaxError::Usage(COVERED_END)),
         unknown => Err(SyntaxError::Unknown(unknown.to_owned())),
     }
 }
@@ -160,6 +170,8 @@ mod tests {
             Directive::Answer { summary: "Which one, and *why*?" }
         );
         assert_eq!(directive("{{/answer}}"), Directive::AnswerEnd);
+        assert_eq!(directive("{{#covered}}"), Directive::Covered);
+        assert_eq!(directive("{{/covered}}"), Directive::CoveredEnd);
     }
 
     #[test]
@@ -198,6 +210,8 @@ mod tests {
             ("{{#steps a b}}", SyntaxError::Usage(super::STEPS)),
             ("{{#answer }}", SyntaxError::Usage(super::ANSWER)),
             ("{{/answer x}}", SyntaxError::Usage(super::ANSWER_END)),
+            ("{{#covered x}}", SyntaxError::Usage(super::COVERED)),
+            ("{{/covered x}}", SyntaxError::Usage(super::COVERED_END)),
             ("{{#include }}", SyntaxError::Usage(super::INCLUDE)),
             ("see {{#steps a}}", SyntaxError::NotAlone("{{#steps …}}".into())),
         ];

@@ -52,6 +52,18 @@ impl Preprocessor for Directives {
     }
 }
 
+/// How a prediction begins. What follows between `{{#covered}}` and `{{/covered}}` is covered until it is answered.
+const PREDICTION: &str = "> **Predict.";
+
+/// What has begun on a page, and at which line.
+#[derive(Default)]
+struct Open {
+    answer: Option<usize>,
+    covered: Option<usize>,
+    /// Whether a prediction has been asked for.
+    predicted: bool,
+}
+
 /// A chapter being expanded.
 struct Page<'a> {
     root: &'a Path,
@@ -65,24 +77,28 @@ impl Page<'_> {
     fn expand(&self, text: &str) -> (String, Vec<(usize, anyhow::Error)>) {
         let mut expanded = String::new();
         let mut errors = Vec::new();
-        let mut open_answer = None;
+        let mut open = Open::default();
         for (number, line) in (1..).zip(text.lines()) {
-            match self.line(line, number, &mut open_answer) {
+            match self.line(line, number, &mut open) {
                 Ok(text) => expanded.push_str(&text),
                 Err(error) => errors.push((number, error)),
             }
             expanded.push('\n');
         }
-        if let Some(number) = open_answer {
+        if let Some(number) = open.answer {
             errors.push((number, anyhow!("this answer has no {{{{/answer}}}}")));
+        }
+        if let Some(number) = open.covered {
+            errors.push((number, anyhow!("what is covered here has no {{{{/covered}}}}")));
         }
         (expanded, errors)
     }
 
-    fn line(&self, line: &str, number: usize, open_answer: &mut Option<usize>) -> Result<String> {
+    fn line(&self, line: &str, number: usize, open: &mut Open) -> Result<String> {
         let (indent, directive) = match parse(line)? {
             Line::Directive { indent, directive } => (indent, directive),
             Line::Text { includes } => {
+                open.predicted |= line.starts_with(PREDICTION);
                 includes.iter().try_for_each(|target| self.include(target))?;
                 return Ok(line.to_owned());
             }
@@ -95,15 +111,26 @@ impl Page<'_> {
             // Rows of a table, which a blank line would end.
             Directive::Exercises => return self.exercises(),
             Directive::Answer { summary } => {
-                if let Some(first) = open_answer.replace(number) {
+                if let Some(first) = open.answer.replace(number) {
                     bail!("the answer that line {first} begins is still open: answers do not nest");
                 }
                 let summary = inline(summary);
                 format!("<details class=\"answer\">\n<summary>{summary}</summary>\n")
             }
             Directive::AnswerEnd => {
-                open_answer.take().context("no {{#answer SUMMARY}} stands before it")?;
+                open.answer.take().context("no {{#answer SUMMARY}} stands before it")?;
                 "\n</details>\n".to_owned()
+            }
+            Directive::Covered => {
+                ensure!(open.predicted, "no prediction stands before it: `{PREDICTION}** …`");
+                if let Some(first) = open.covered.replace(number) {
+                    bail!("what line {first} covers is still open: covers do not nest");
+                }
+                "<div class=\"covered\">\n".to_owned()
+            }
+            Directive::CoveredEnd => {
+                open.covered.take().context("no {{#covered}} stands before it")?;
+                "\n</div>\n".to_owned()
             }
         };
         Ok(indented(&text, indent))
@@ -411,6 +438,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_prediction_covers_is_one_box() {
+        let text = "> **Predict.** What?\n\n{{#covered}}\nThe *run*.\n{{/covered}}";
+        let html = expand(&Scratch::book(), "one.md", text).unwrap();
+        assert!(html.ends_with("<div class=\"covered\">\n\nThe *run*.\n\n</div>\n\n"), "{html}");
+    }
+
+    #[test]
     fn each_error_names_its_line() {
         let scratch = Scratch::book();
         scratch.write("book/src/figures/mute.svg", "<svg></svg>");
@@ -425,6 +459,8 @@ mod tests {
             ("{{#checks 02-breaker 0}}", "02-breaker has no step 0: it has steps 1 to 2"),
             ("{{/answer}}", "no {{#answer SUMMARY}} stands before it"),
             ("{{#answer a}}", "this answer has no {{/answer}}"),
+            ("{{#covered}}", "no prediction stands before it"),
+            ("{{/covered}}", "no {{#covered}} stands before it"),
             ("{{#include ../gone.rs}}", "cannot include ../gone.rs"),
             (
                 "{{#include ../../solutions/02-breaker/src/lib.rs:gone}}",
