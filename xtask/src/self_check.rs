@@ -110,7 +110,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     if parts.iter().any(|part| part.lane() != Lane::Workbook) {
         output::err(&format!("a copy to work on: {}", scratch::copy(workbook)?));
     }
-    let copy = scratch::workbook(workbook);
+    let copy = scratch::workbook(workbook)?;
     let check = |part| match part {
         Part::Format => declared::check(workbook, &exercises, mode),
         Part::Starters => Ok(each(&copy, &exercises, starters::check)),

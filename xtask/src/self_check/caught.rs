@@ -69,6 +69,10 @@ impl Caught {
         self.now.insert(key.to_owned());
     }
 
+    pub fn is(&self, key: &str) -> bool {
+        self.now.contains(key)
+    }
+
     /// Keeps those caught now for the next time.
     pub fn save(&self) -> Result<()> {
         files::write(&self.file, &serde_json::to_vec(&self.now)?)

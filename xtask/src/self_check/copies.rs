@@ -39,10 +39,13 @@ pub fn judge_each<T>(
     judge: impl Fn(&Spec, &T) -> Result<()>,
 ) -> Result<Findings> {
     let mut found = Findings::default();
+    if variants.is_empty() {
+        return Ok(found);
+    }
     let original = files::read_tree(&scratch.root.join(exercise.path(subject)))?;
     let progress = Progress::new(&exercise.id, variants.len(), noun);
     let side_by_side = SIDE_BY_SIDE * thread::available_parallelism().map_or(2, usize::from);
-    let side_by_side = side_by_side.min(variants.len()).max(1);
+    let side_by_side = side_by_side.min(variants.len());
     let copies: Vec<_> = (1..=side_by_side).map(|n| Copy::of(exercise, subject, n)).collect();
     for variants in variants.chunks(side_by_side) {
         for (copy, variant) in copies.iter().zip(variants) {

@@ -1,6 +1,7 @@
 //! Wrong answers: each patch against the solution must be caught by the check that it names.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use workbook::{Exercise, Mistake, Subject, Workbook, files};
@@ -51,11 +52,40 @@ pub fn check(scratch: &Workbook, exercise: &Exercise, anew: bool) -> Result<Find
         Ok(())
     };
     let subject = Subject::Solution;
-    if !to_catch.is_empty() {
-        found.add(copies::judge_each(scratch, exercise, subject, &to_catch, "mistake", judge)?);
+    let spec = PathBuf::from_iter(["tests", "spec.rs"]);
+    // Half of a build is the spec. So the step that is to catch the mistake comes alone first, and the
+    // whole spec where that fails, to say what the other steps do.
+    for variant in &mut to_catch {
+        let alone = one_step(scratch, exercise, variant.what.0.step)?;
+        variant.changed.insert(spec.clone(), alone.into_bytes());
     }
+    copies::judge_each(scratch, exercise, subject, &to_catch, "mistake", judge)?;
+    to_catch.retain(|variant| !caught.borrow().is(&variant.what.1));
+    for variant in &mut to_catch {
+        variant.changed.remove(&spec);
+    }
+    found.add(copies::judge_each(scratch, exercise, subject, &to_catch, "mistake", judge)?);
     caught.into_inner().save()?;
     Ok(found)
+}
+
+/// The solution's spec with the checks of one step.
+fn one_step(scratch: &Workbook, exercise: &Exercise, step: usize) -> Result<String> {
+    let steps = scratch.root.join(exercise.path(Subject::Reader)).join("tests").join("steps");
+    let wanted = exercise.step(step)?.module();
+    let library = exercise.id.replace('-', "_");
+    let mut text = format!("extern crate {library}_solution as {library};\nmod steps {{\n");
+    for line in files::read_text(&steps.join("mod.rs"))?.lines() {
+        match line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+            Some(module) if module.starts_with("step_") && module != wanted => {}
+            Some(module) => {
+                let file = steps.join(module).with_extension("rs");
+                text += &format!("#[path = r\"{}\"]\nmod {module};\n", file.display());
+            }
+            None => text = text + line + "\n",
+        }
+    }
+    Ok(text + "}\n")
 }
 
 /// Runs the check that is to catch the mistake; if it does not, the others, to say which of them do.

@@ -10,16 +10,18 @@ use workbook::{Workbook, files};
 
 use crate::output::count;
 
-/// The copy, with a target directory of its own: what is built there stays apart from the reader's.
-pub fn workbook(original: &Workbook) -> Workbook {
+/// The copy. Its packages are built beside the reader's, for their paths differ; what they depend on is
+/// shared.
+pub fn workbook(original: &Workbook) -> Result<Workbook> {
     let scratch = original.scratch_dir();
-    Workbook::copy_at(scratch.join("scratch"), scratch.join("scratch-target"))
+    let target = scratch.parent().context("there is no target directory")?;
+    Ok(Workbook::copy_at(scratch.join("scratch"), target.to_owned()))
 }
 
 /// Brings the copy up to date. Files that have not changed keep their time stamps, so that cargo
 /// rebuilds little.
 pub fn copy(original: &Workbook) -> Result<String> {
-    let root = workbook(original).root;
+    let root = workbook(original)?.root;
     let wanted = match tracked_by_git(&original.root) {
         Some(files) => files,
         None => walked(&original.root)?,
