@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,6 +19,8 @@ pub enum Build {
     Ready {
         executable: PathBuf,
         warnings: Vec<String>,
+        /// The dep-info of the package's library: the files that rustc took in.
+        dep_info: Option<PathBuf>,
     },
     /// rustc's rendered errors, with colour (which `output` drops where it doesn't belong).
     Broken(Vec<String>),
@@ -132,8 +134,12 @@ pub fn build_specs(workbook: &Workbook, packages: &[&str]) -> Result<Vec<Build>>
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
     for line in output.stdout.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
-            Ok(Event::CompilerArtifact { package_id, executable: Some(path) }) => {
+            Ok(Event::CompilerArtifact { package_id, executable: Some(path), .. }) => {
                 told.entry(name_of(&package_id)).or_default().executable = Some(path);
+            }
+            Ok(Event::CompilerArtifact { package_id, executable: None, filenames }) => {
+                let dep_info = filenames.iter().find_map(|library| dep_info_of(library));
+                told.entry(name_of(&package_id)).or_default().dep_info = dep_info;
             }
             Ok(Event::CompilerMessage { package_id, message }) => {
                 told.entry(name_of(&package_id)).or_default().add(message);
@@ -144,10 +150,11 @@ pub fn build_specs(workbook: &Workbook, packages: &[&str]) -> Result<Vec<Build>>
     // Without a line of code at fault: a full disk, a folder that can't be written, a missing linker …
     let elsewhere = told.values().find_map(|told| told.elsewhere.first()).cloned();
     let build = |package: &&str| {
-        let Told { executable, in_code, warnings, .. } = told.remove(*package).unwrap_or_default();
+        let Told { executable, dep_info, in_code, warnings, .. } =
+            told.remove(*package).unwrap_or_default();
         match executable {
             _ if !in_code.is_empty() => Ok(Build::Broken(in_code)),
-            Some(executable) => Ok(Build::Ready { executable, warnings }),
+            Some(executable) => Ok(Build::Ready { executable, warnings, dep_info }),
             None => {
                 let reason = elsewhere.as_deref().unwrap_or("see its message above");
                 bail!("cargo could not build the checks of `{package}`:\n{}", reason.trim_end())
@@ -161,6 +168,7 @@ pub fn build_specs(workbook: &Workbook, packages: &[&str]) -> Result<Vec<Build>>
 #[derive(Default)]
 struct Told {
     executable: Option<PathBuf>,
+    dep_info: Option<PathBuf>,
     in_code: Vec<String>,
     elsewhere: Vec<String>,
     warnings: Vec<String>,
@@ -177,6 +185,12 @@ impl Told {
             _ => {}
         }
     }
+}
+
+/// `deps/name-1234.d`, beside `deps/libname-1234.rlib`.
+fn dep_info_of(library: &Path) -> Option<PathBuf> {
+    let name = library.file_stem()?.to_str()?.strip_prefix("lib")?;
+    Some(library.with_file_name(format!("{name}.d"))).filter(|path| path.is_file())
 }
 
 /// The package's name in cargo's id: `…#name@1.0.0`, or `…/name#1.0.0`.
@@ -203,6 +217,8 @@ enum Event {
     CompilerArtifact {
         package_id: String,
         executable: Option<PathBuf>,
+        #[serde(default)]
+        filenames: Vec<PathBuf>,
     },
     CompilerMessage {
         package_id: String,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use workbook::files::{self, Tree};
-use workbook::{Exercise, Sources, Subject, Workbook, slashes};
+use workbook::{Change, Exercise, Sources, Subject, Workbook, slashes};
 
 use crate::output::{self, bold, count, green, indent, red, wrap};
 use crate::patch;
@@ -45,7 +45,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         ));
         return Ok(true);
     }
-    let yours = lib_alone(&exercise, &sources)?;
+    let yours = lib_alone(workbook, &exercise, &sources)?;
     if yours == solution {
         bail!("{shown} is the reference solution: make it wrong first");
     }
@@ -69,18 +69,15 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
 
 /// The reader's lib.rs, if nothing else of the exercise was changed: a mistake is a diff of this file, and
 /// escapes the spec as it was published.
-fn lib_alone(exercise: &Exercise, sources: &Sources) -> Result<String> {
+fn lib_alone(workbook: &Workbook, exercise: &Exercise, sources: &Sources) -> Result<String> {
     let id = &exercise.id;
     if !sources.is_begun() {
         bail!(
             "`{id}` has its starter: solve it first, or begin from the reference by `cargo xtask escape {id} --start`"
         );
     }
-    if let Some((path, what)) = sources.spec_changes().into_iter().next() {
-        bail!(
-            "{} {what}: only from the spec as it was published there is an escape",
-            slashes(&path)
-        );
+    if let Some(Change { path, what }) = exercise.changes(workbook, sources).into_iter().next() {
+        bail!("{path} {what}: only from the spec as it was published there is an escape");
     }
     let folder = exercise.path(Subject::Reader).join("src");
     let others = |tree: &Tree| -> Tree {

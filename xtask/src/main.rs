@@ -30,6 +30,7 @@ mod self_check;
 mod solution;
 mod spec;
 mod state;
+mod taken_in;
 mod trial;
 mod verify;
 mod view;
@@ -84,7 +85,8 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = process::end_children_on_ctrl_c().and_then(|()| run(cli.command));
-    match result {
+    match result.and_then(|done| output::all_written().map(|()| done)) {
+        Ok(true) if output::was_cut_off() => ExitCode::from(2),
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

@@ -1,15 +1,38 @@
-//! Text to the reader. Styles are dropped where they don't belong (a pipe, `NO_COLOR`) by anstream,
-//! and a closed standard output (`verify | head -1`) is no error.
+//! Text to the reader. Styles are dropped where they don't belong (a pipe, `NO_COLOR`) by anstream.
+//! A closed standard output (`verify | head -1`) is not worth a message, but no success either.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use anyhow::{Result, bail};
 use console::Term;
+
+/// The first failure to write a result.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 
 /// The result of a command, on standard output.
 pub fn out(text: &str) {
-    let _ = writeln!(anstream::stdout().lock(), "{}", text.trim_end_matches('\n'));
+    let mut out = anstream::stdout().lock();
+    let written = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+    if let Err(error) = written {
+        let _ = UNWRITTEN.set(error);
+    }
+}
+
+/// Whether who read the results had enough before the end.
+pub fn was_cut_off() -> bool {
+    UNWRITTEN.get().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// # Errors
+/// If a result could not be written, for another reason than that nobody reads it.
+pub fn all_written() -> Result<()> {
+    match UNWRITTEN.get() {
+        Some(error) if !was_cut_off() => bail!("cannot write to standard output: {error}"),
+        _ => Ok(()),
+    }
 }
 
 /// Progress and reasons, on standard error.

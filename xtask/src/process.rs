@@ -1,6 +1,6 @@
 //! A child process that cannot outlive its time limit, nor fill memory, nor block on a full pipe.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::process::{Command, ExitStatus, Stdio, exit};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -51,12 +51,23 @@ pub fn end_children_on_ctrl_c() -> Result<()> {
 }
 
 /// Runs to the end or to the time limit, then ends what is left of the child and its descendants.
-pub fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
+pub fn run(command: Command, limit: Duration) -> io::Result<Outcome> {
+    run_with_input(command, limit, None)
+}
+
+/// As [`run`], with this on the child's standard input. It is small enough to wait in a pipe, and the pipe
+/// stays open until the child has ended: a child that reads to its end learns of this program's.
+pub fn run_with_input(
+    mut command: Command,
+    limit: Duration,
+    input: Option<&str>,
+) -> io::Result<Outcome> {
     while STOPPED.load(Ordering::SeqCst) {
         // Nothing more is started; the handler is about to end the program.
         thread::park();
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut command = CommandWrap::from(command);
     #[cfg(unix)]
     command.wrap(process_wrap::std::ProcessGroup::leader());
@@ -66,6 +77,11 @@ pub fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
     let begin = Instant::now();
     let mut child = command.spawn()?;
     RUNNING.fetch_add(1, Ordering::SeqCst);
+    let mut stdin = child.stdin().take();
+    if let (Some(pipe), Some(input)) = (&mut stdin, input) {
+        // A child that ended already needs none.
+        let _ = pipe.write_all(input.as_bytes());
+    }
     let (all_read, readers_ended) = mpsc::channel();
     let stdout = keep(child.stdout().take(), all_read.clone());
     let stderr = keep(child.stderr().take(), all_read);
@@ -74,6 +90,7 @@ pub fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
     // Also after a normal end: descendants may be left, and hold the pipes open.
     let _ = child.start_kill();
     let _ = child.wait();
+    drop(stdin);
     RUNNING.fetch_sub(1, Ordering::SeqCst);
     // A descendant that left the group could keep a pipe open for ever; what was read until now will do.
     for _ in 0..2 {

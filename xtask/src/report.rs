@@ -2,6 +2,7 @@
 
 use anstream::adapter::strip_str;
 use serde::{Serialize, Serializer};
+use workbook::Change;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,6 +13,8 @@ pub enum Status {
     TimedOut,
     Crashed,
     DoesNotCompile,
+    /// Of an exercise: every check passes, but not on what was published.
+    Changed,
 }
 
 #[derive(Debug, Serialize)]
@@ -20,7 +23,7 @@ pub struct Report {
     pub summary: Summary,
 }
 
-/// Counts the checks that were run; those of an exercise that was not built are not known.
+/// Counts every check that the specs name, run or not.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub checks: usize,
@@ -36,7 +39,19 @@ pub struct ExerciseReport {
     /// What the reader should know beside the checks, such as an edited spec or a compile error.
     #[serde(serialize_with = "without_colour")]
     pub notes: Vec<String>,
+    /// The given files that are not as they were published, and what was compiled in from elsewhere.
+    pub changed: Vec<Changed>,
+    /// rustc's.
+    #[serde(serialize_with = "without_colour")]
+    pub errors: Vec<String>,
     pub steps: Vec<StepReport>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Changed {
+    /// From the root.
+    pub path: String,
+    pub what: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,7 +104,27 @@ impl Report {
     }
 }
 
+impl From<Change> for Changed {
+    fn from(Change { path, what }: Change) -> Self {
+        Self { path, what }
+    }
+}
+
 impl CheckReport {
+    /// Of what was not built.
+    pub fn not_run(module: String, name: String, status: Status) -> Self {
+        Self {
+            module,
+            name,
+            status,
+            message: String::new(),
+            millis: 0,
+            at: None,
+            by_assertion: false,
+            todo_at: None,
+        }
+    }
+
     /// Whether it came to the task of a step after this one.
     pub fn waits_for_later_than(&self, step: usize) -> bool {
         let task = self.message.strip_prefix("step ").filter(|_| self.status == Status::NotStarted);

@@ -1,5 +1,8 @@
 //! A compiled spec: its checks run each in a process of its own.
 
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,6 +47,7 @@ pub enum Ran {
         checks: Vec<CheckReport>,
         /// rustc's.
         warnings: Vec<String>,
+        dep_info: Option<PathBuf>,
     },
     DoesNotCompile(Vec<String>),
 }
@@ -56,25 +60,33 @@ pub fn build_and_run(
     limit: Limit,
 ) -> Result<Ran> {
     let package = exercise.package(subject);
-    let (executable, warnings) = match cargo::build_spec(workbook, &package)? {
-        Build::Ready { executable, warnings } => (executable, warnings),
+    let (executable, warnings, dep_info) = match cargo::build_spec(workbook, &package)? {
+        Build::Ready { executable, warnings, dep_info } => (executable, warnings, dep_info),
         Build::Broken(errors) => return Ok(Ran::DoesNotCompile(errors)),
     };
-    let spec = Spec { workbook, executable, folder: exercise.path(subject) };
+    let spec = Spec::new(workbook, executable, exercise.path(subject));
     let tests = spec.list()?;
     let progress = Progress::new(&package, tests.len(), "check");
-    Ok(Ran::Checks { checks: spec.run(&tests, limit, &progress)?, warnings })
+    Ok(Ran::Checks { checks: spec.run(&tests, limit, &progress)?, warnings, dep_info })
 }
 
 /// A compiled spec.
 pub struct Spec<'a> {
-    pub workbook: &'a Workbook,
-    pub executable: PathBuf,
+    workbook: &'a Workbook,
+    executable: PathBuf,
     /// The package's folder, relative to the root: tests expect to run there.
-    pub folder: PathBuf,
+    folder: PathBuf,
+    /// Whether its checks have a witness (`fixtures/witness`), without whom a pass is none.
+    has_witness: bool,
 }
 
-impl Spec<'_> {
+impl<'a> Spec<'a> {
+    pub fn new(workbook: &'a Workbook, executable: PathBuf, folder: PathBuf) -> Self {
+        let text = fs::read_to_string(workbook.root.join(&folder).join("tests").join("spec.rs"));
+        let has_witness = text.is_ok_and(|text| text.contains("extern crate witness"));
+        Self { workbook, executable, folder, has_witness }
+    }
+
     /// The names of all tests.
     pub fn list(&self) -> Result<Vec<String>> {
         let mut command = self.command();
@@ -130,19 +142,24 @@ impl Spec<'_> {
     }
 
     fn run_one(&self, test: &str, limit: Duration) -> Result<CheckReport> {
+        let word = self.has_witness.then(new_word);
+        let word = word.as_deref();
         let run = |backtrace: &str| {
             let mut command = self.command();
+            if word.is_some() {
+                command.env("WITNESS", "1");
+            }
             command.args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"]);
             command.env("RUST_BACKTRACE", backtrace);
-            process::run(command, limit).with_context(|| self.cannot_run())
+            process::run_with_input(command, limit, word).with_context(|| self.cannot_run())
         };
         let home = Home { root: &self.workbook.root, folder: &self.folder };
         let outcome = run("0")?;
-        let mut verdict = explain(&outcome, limit, home);
+        let mut verdict = explain(&outcome, word, limit, home);
         // Backtraces take their time, so only whom it helps gets one. The first verdict stands: a
         // second run that ends otherwise tells of a race, not of a check that passes.
         if panicked_in_std(&outcome, home) {
-            let located = explain(&run("1")?, limit, home);
+            let located = explain(&run("1")?, word, limit, home);
             if located.status == verdict.status {
                 verdict = located;
             }
@@ -181,4 +198,10 @@ impl Spec<'_> {
     fn cannot_run(&self) -> String {
         format!("cannot run {}", self.executable.display())
     }
+}
+
+/// A line that no check can guess: from the keys that the system gives std's hash maps.
+fn new_word() -> String {
+    let [a, b] = [0, 1].map(|_| RandomState::new().build_hasher().finish());
+    format!("witness {a:016x}{b:016x}\n")
 }

@@ -20,7 +20,7 @@ pub fn run(workbook: &Workbook, exercise: &Exercise, lib: &[u8]) -> Result<Ran> 
     // Another path than the exercise's own: cargo would take the two for one, and build both anew.
     let folder = Path::new("trial").join(&exercise.folder);
     let manifest = files::read_text(&workbook.root.join("Cargo.toml"))?;
-    let manifest = with_member(&manifest, &format!("trial/{}", exercise.folder))?;
+    let manifest = with_member(&manifest, &format!("trial/{}", exercise.folder), &workbook.root)?;
     files::write(&root.join("Cargo.toml"), manifest.as_bytes())?;
     if let Ok(lock) = files::read(&workbook.root.join("Cargo.lock")) {
         files::write(&root.join("Cargo.lock"), &lock)?;
@@ -37,16 +37,17 @@ pub fn run(workbook: &Workbook, exercise: &Exercise, lib: &[u8]) -> Result<Ran> 
         Build::Ready { executable, .. } => executable,
         Build::Broken(errors) => return Ok(Ran::DoesNotCompile(errors)),
     };
-    let spec = Spec { workbook: &trial, executable, folder };
+    let spec = Spec::new(&trial, executable, folder);
     let tests = spec.list()?;
     let progress = Progress::new(&exercise.id, tests.len(), "check");
     let checks = spec.run(&tests, Limit::USUAL, &progress)?;
-    Ok(Ran::Checks { checks, warnings: Vec::new() })
+    Ok(Ran::Checks { checks, warnings: Vec::new(), dep_info: None })
 }
 
 /// The workspace's manifest with this one member: versions and profiles stay, so that what was built
-/// for the exercise serves here too.
-fn with_member(manifest: &str, member: &str) -> Result<String> {
+/// for the exercise serves here too. Packages of the workbook are found from elsewhere.
+fn with_member(manifest: &str, member: &str, root: &Path) -> Result<String> {
+    let below_root = format!("{{ path = \"{}/", root.to_string_lossy().replace('\\', "/"));
     let mut text = String::new();
     let mut skipping = false;
     let mut found = false;
@@ -64,7 +65,7 @@ fn with_member(manifest: &str, member: &str) -> Result<String> {
             let code = line.split('#').next().unwrap_or_default();
             skipping = !code.trim_end().ends_with(']');
         } else {
-            text += line;
+            text += &line.replace("{ path = \"", &below_root);
             text.push('\n');
         }
     }
@@ -73,13 +74,14 @@ fn with_member(manifest: &str, member: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::with_member;
+    use super::*;
 
     #[test]
     fn the_members_are_replaced_and_all_else_stays() {
-        let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\n    \"a\", # not [b]\n    \"c\",\n]\ndefault-members = [\"a\"]\n\n[workspace.dependencies]\nd = \"1\"\n";
-        let expected = "[workspace]\nresolver = \"3\"\nmembers = [\"trial/x\"]\n\n[workspace.dependencies]\nd = \"1\"\n";
-        assert_eq!(with_member(manifest, "trial/x").unwrap(), expected);
-        assert!(with_member("[package]\n", "trial/x").is_err());
+        let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\n    \"a\", # not [b]\n    \"c\",\n]\ndefault-members = [\"a\"]\n\n[workspace.dependencies]\nd = \"1\"\nw = { path = \"fixtures/w\" }\n";
+        let expected = "[workspace]\nresolver = \"3\"\nmembers = [\"trial/x\"]\n\n[workspace.dependencies]\nd = \"1\"\nw = { path = \"/the root/fixtures/w\" }\n";
+        let root = Path::new("/the root");
+        assert_eq!(with_member(manifest, "trial/x", root).unwrap(), expected);
+        assert!(with_member("[package]\n", "trial/x", root).is_err());
     }
 }

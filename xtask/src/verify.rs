@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use workbook::{Exercise, Sources, Step, Subject, Workbook, files, slashes};
+use workbook::{Change, Exercise, Sources, Step, Subject, Workbook, files, slashes};
 
 use crate::output;
 use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport, combine};
 use crate::spec::{self, Limit, Ran};
 use crate::state::State;
+use crate::taken_in;
 use crate::view;
 use crate::way_back::way_back;
 
@@ -25,11 +26,13 @@ pub struct Args {
     pub watch: bool,
     /// Print one JSON document
     ///
-    /// {"exercises":[{"id","title","status","notes":[…],"steps":[{"id","title","status","checks":[{"name","status",
-    /// "message","millis","at"}]}]}],"summary":{"checks","passed","failed"}}
+    /// {"exercises":[{"id","title","status","notes":[…],"changed":[{"path","what"}],"errors":[…],"steps":[{"id","title","status",
+    /// "checks":[{"name","status","message","millis","at"}]}]}],"summary":{"checks","passed","failed"}}
     ///
-    /// A status is `passed`, `failed`, `not_started`, `timed_out`, `crashed` or `does_not_compile`. Notes are what a reader should
-    /// know beside the checks: rustc's errors, a spec that was edited. `at` is the place in the spec that spoke, or null.
+    /// A status is `passed`, `failed`, `not_started`, `timed_out`, `crashed`, `does_not_compile`, or of an exercise `changed`: all its
+    /// checks pass, but a file that `changed` names is not as it was published. Notes are what a reader should know beside the
+    /// checks. `errors` are rustc's. `at` is the place in the spec that spoke, or null. The summary counts the checks of what does
+    /// not compile, too.
     #[arg(long)]
     pub json: bool,
     /// Seconds after which a check is ended; without it 10, and 1 after the first that had to be
@@ -72,7 +75,7 @@ pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report
         let one_is_open = reports.iter().any(|report| report.status != Status::Passed);
         // The next exercise to begin is built, so that its first checks can be shown; the others need not be.
         let report = if !begun && one_is_open && names.is_empty() {
-            unbuilt(exercise, Status::NotStarted, Vec::new())
+            unbuilt(exercise, &sources, Status::NotStarted)
         } else {
             verify(workbook, exercise, &sources, subject, args.limit())?
         };
@@ -80,6 +83,9 @@ pub fn once(workbook: &Workbook, args: &Args, names: &[String]) -> Result<Report
     }
     if subject == Subject::Reader {
         remember_current_step(workbook, &mut reports);
+        if names.is_empty() {
+            reports.extend(workbook.missing()?.into_iter().map(|change| gone(workbook, change)));
+        }
     }
     let report = Report::new(reports);
     output::out(&if args.json {
@@ -98,39 +104,57 @@ fn verify(
     subject: Subject,
     limit: Limit,
 ) -> Result<ExerciseReport> {
-    let folder = exercise.path(subject);
-    let mut notes = Vec::new();
-    for (path, what) in sources.spec_changes() {
-        let path = slashes(&exercise.path(Subject::Reader).join(path));
-        notes.push(format!("{path} {what}. To bring it back: {}", way_back(workbook, &path)));
+    let mut report = judge(workbook, exercise, sources, subject, limit)?;
+    let changes = exercise.changes(workbook, sources);
+    let notes = changes.iter().map(|change| bring_back(workbook, change)).collect::<Vec<_>>();
+    report.notes.splice(..0, notes);
+    report.changed.extend(changes.into_iter().map(Into::into));
+    // A maintainer tries a spec on its solution before it is published.
+    let counts = subject == Subject::Reader;
+    if counts && report.status == Status::Passed && !report.changed.is_empty() {
+        report.status = Status::Changed;
     }
+    Ok(report)
+}
+
+/// What the spec says, whether or not it is the one that was published.
+fn judge(
+    workbook: &Workbook,
+    exercise: &Exercise,
+    sources: &Sources,
+    subject: Subject,
+    limit: Limit,
+) -> Result<ExerciseReport> {
+    let folder = exercise.path(subject);
     let source = folder.join("src").join("lib.rs");
+    let broken = |note| {
+        let report = unbuilt(exercise, sources, Status::DoesNotCompile);
+        ExerciseReport { notes: vec![note], ..report }
+    };
     if !workbook.root.join(&source).is_file() {
-        let id = &exercise.id;
-        notes.push(format!(
-            "{} is missing. To bring the starter back: cargo xtask reset {id}",
-            slashes(&source)
-        ));
-        return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
+        let (source, id) = (slashes(&source), &exercise.id);
+        return Ok(broken(format!(
+            "{source} is missing. To bring the starter back: cargo xtask reset {id}"
+        )));
     }
     let spec = folder.join("tests").join("spec.rs");
     if !workbook.root.join(&spec).is_file() {
-        if notes.is_empty() {
-            let path = slashes(&spec);
-            let way_back = way_back(workbook, &path);
-            notes.push(format!("{path} is missing. To bring it back: {way_back}"));
-        }
-        return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
+        let missing = Change::new(slashes(&spec), "is missing");
+        return Ok(if exercise.changes(workbook, sources).contains(&missing) {
+            unbuilt(exercise, sources, Status::DoesNotCompile)
+        } else {
+            broken(bring_back(workbook, &missing))
+        });
     }
-    let checks = match spec::build_and_run(workbook, exercise, subject, limit)? {
-        Ran::Checks { checks, .. } => checks,
+    let (checks, dep_info) = match spec::build_and_run(workbook, exercise, subject, limit)? {
+        Ran::Checks { checks, dep_info, .. } => (checks, dep_info),
         Ran::DoesNotCompile(errors) => {
-            notes.push(compile_errors(&errors));
-            return Ok(unbuilt(exercise, Status::DoesNotCompile, notes));
+            let report = broken(compile_errors(&errors));
+            return Ok(ExerciseReport { errors, ..report });
         }
     };
     let unwritten = |step: &Step| subject == Subject::Reader && sources.is_unwritten(step);
-    let mut report = assemble(exercise, sources, unwritten, checks, notes);
+    let mut report = assemble(exercise, sources, unwritten, checks);
     if report.status == Status::NotStarted && (subject == Subject::Solution || sources.is_begun()) {
         report.status = Status::Failed;
     }
@@ -140,7 +164,38 @@ fn verify(
         let line = text.lines().position(|line| line.trim_start().starts_with(&task));
         step.task_at = line.map(|line| format!("{}:{}", slashes(&source), line + 1));
     }
+    if let Some(dep_info) = dep_info.filter(|_| subject == Subject::Reader) {
+        for change in taken_in::from_elsewhere(workbook, exercise, &dep_info) {
+            let source = slashes(&folder.join("src"));
+            report.notes.push(format!(
+                "{} is compiled in. What counts is what is written in {source}",
+                change.path
+            ));
+            report.changed.push(change.into());
+        }
+    }
     Ok(report)
+}
+
+fn bring_back(workbook: &Workbook, Change { path, what }: &Change) -> String {
+    match *what {
+        "was added" => format!("{path} {what}. Take it away: cargo runs it with the exercise"),
+        _ => format!("{path} {what}. To bring it back: {}", way_back(workbook, path)),
+    }
+}
+
+/// An exercise that was published and has no declaration any more.
+fn gone(workbook: &Workbook, change: Change) -> ExerciseReport {
+    let folder = change.path.split('/').nth(1).unwrap_or_default();
+    ExerciseReport {
+        id: folder.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned(),
+        title: folder.to_owned(),
+        status: Status::Changed,
+        notes: vec![bring_back(workbook, &change)],
+        changed: vec![change.into()],
+        errors: Vec::new(),
+        steps: Vec::new(),
+    }
 }
 
 /// A check that comes to the task of a later step is not waiting for that step: something in its own
@@ -174,8 +229,8 @@ fn assemble(
     sources: &Sources,
     unwritten: impl Fn(&Step) -> bool,
     mut checks: Vec<CheckReport>,
-    mut notes: Vec<String>,
 ) -> ExerciseReport {
+    let mut notes = Vec::new();
     let mut steps = Vec::new();
     for step in &exercise.steps {
         let module = step.module();
@@ -191,7 +246,7 @@ fn assemble(
         let order = sources.checks(step);
         of_step.sort_by_key(|check| order.iter().position(|name| *name == check.name));
         let status = combine(of_step.iter().map(|check| check.status));
-        steps.push(StepReport { status, checks: of_step, ..empty(step) });
+        steps.push(StepReport { status, checks: of_step, ..empty_step(step) });
     }
     for check in checks {
         notes.push(format!(
@@ -205,7 +260,7 @@ fn assemble(
         status @ (Status::Passed | Status::NotStarted) => status,
         _ => Status::Failed,
     };
-    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, notes, steps }
+    ExerciseReport { status, notes, steps, ..empty(exercise) }
 }
 
 /// A failing check that no line of the spec speaks for is found by its own.
@@ -222,14 +277,30 @@ fn say_where(exercise: &Exercise, step: &Step, spec: &str, checks: &mut [CheckRe
     }
 }
 
-/// The report of an exercise whose checks were not run.
-fn unbuilt(exercise: &Exercise, status: Status, notes: Vec<String>) -> ExerciseReport {
-    let step = |step| StepReport { status, ..empty(step) };
+/// The report of an exercise whose checks were not run: they are known by the spec's text.
+fn unbuilt(exercise: &Exercise, sources: &Sources, status: Status) -> ExerciseReport {
+    let step = |step: &Step| {
+        let check = |name| CheckReport::not_run(step.module(), name, status);
+        let checks = sources.checks(step).into_iter().map(check).collect();
+        StepReport { status, checks, ..empty_step(step) }
+    };
     let steps = exercise.steps.iter().map(step).collect();
-    ExerciseReport { id: exercise.id.clone(), title: exercise.title.clone(), status, notes, steps }
+    ExerciseReport { status, steps, ..empty(exercise) }
 }
 
-fn empty(step: &Step) -> StepReport {
+fn empty(exercise: &Exercise) -> ExerciseReport {
+    ExerciseReport {
+        id: exercise.id.clone(),
+        title: exercise.title.clone(),
+        status: Status::NotStarted,
+        notes: Vec::new(),
+        changed: Vec::new(),
+        errors: Vec::new(),
+        steps: Vec::new(),
+    }
+}
+
+fn empty_step(step: &Step) -> StepReport {
     StepReport {
         id: step.id.clone(),
         title: step.title.clone(),

@@ -30,6 +30,11 @@ pub fn render(
             text += &indent(note, 4);
         }
     }
+    // Those that were published and are there no more.
+    for found in &report.exercises[exercises.len()..] {
+        text += &format!(" {}   {}\n", found.title, red("is gone"));
+        text.extend(found.notes.iter().map(|note| indent(note, 4)));
+    }
     text.push('\n');
     if report.all_passed() {
         text += &all_passed(exercises, report, subject);
@@ -65,18 +70,26 @@ fn standing(found: &ExerciseReport) -> String {
         Status::Passed => green(format!("{of}, passed")),
         Status::NotStarted => "not started".to_owned(),
         Status::DoesNotCompile => red("does not compile"),
+        Status::Changed => {
+            red(format!("{of}, but not with the files that were published: no pass"))
+        }
         Status::Failed | Status::TimedOut | Status::Crashed => of,
     }
 }
 
 fn next_step(exercise: &Exercise, found: &ExerciseReport, subject: Subject, room: usize) -> String {
+    let again = format!("cargo xtask verify {}", exercise.id);
+    let call = match found.status {
+        Status::DoesNotCompile => Some("mend"),
+        Status::Changed => Some("bring back"),
+        _ => None,
+    };
+    if let Some(call) = call {
+        return format!(" {} {call} what is named above, then {again}\n", bold("next:"));
+    }
     let index = found.first_open_step().unwrap_or_default();
     let (step, declared) = (&found.steps[index], &exercise.steps[index]);
     let source = exercise.path(subject).join("src").join("lib.rs");
-    if found.status == Status::DoesNotCompile {
-        let again = format!("cargo xtask verify {}", exercise.id);
-        return format!(" {} mend what is named above, then {again}\n", bold("next:"));
-    }
     let heading = format!("next: step {}, {}", index + 1, step.id);
     let source = slashes(&source);
     // To the line of the task: the `todo!` that a check came to, or else the comment.

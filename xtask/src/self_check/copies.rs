@@ -57,10 +57,9 @@ pub fn judge_each<T>(
         for ((copy, variant), build) in copies.iter().zip(variants).zip(builds) {
             let folder = Path::new("solutions").join(&copy.package);
             let judged = match build {
-                Build::Ready { executable, .. } => judge(
-                    &Spec { workbook: scratch, executable, folder: folder.clone() },
-                    &variant.what,
-                ),
+                Build::Ready { executable, .. } => {
+                    judge(&Spec::new(scratch, executable, folder.clone()), &variant.what)
+                }
                 Build::Broken(errors) => {
                     Err(anyhow::anyhow!("it does not compile:\n{}", errors.join("\n")))
                 }

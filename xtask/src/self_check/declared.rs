@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use workbook::files::{self, Tree};
-use workbook::{Exercise, Sources, Subject, Workbook, slashes};
+use workbook::{Exercise, PUBLISHED, Sources, Subject, Workbook, slashes};
 
 use super::findings::Findings;
 use crate::cargo;
@@ -56,11 +56,13 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
             let folder = slashes(&exercise.path(Subject::Reader));
             found.wrong(format!("{folder}/Cargo.toml: give `path = \"src/lib.rs\"` in [lib], so that cargo starts without that file too"));
         }
+        witness(workbook, exercise, &mut found);
         modules(workbook, exercise, &mut found)?;
         chapter(workbook, exercise, &toml, &mut found);
         untouched_copies(workbook, exercise, mode, &mut found)?;
     }
     readme(workbook, mode, &mut found)?;
+    published(workbook, mode, &mut found)?;
     Ok(found)
 }
 
@@ -89,6 +91,32 @@ fn readme(workbook: &Workbook, mode: Mode, found: &mut Findings) -> Result<()> {
         Mode::Bless => found.told.extend(outcome),
     }
     Ok(())
+}
+
+/// `xtask/published.sum` is that of the exercises' `spec.sum`s. Written after those.
+fn published(workbook: &Workbook, mode: Mode, found: &mut Findings) -> Result<()> {
+    let sum = Tree::from([(PUBLISHED.into(), workbook.published_sum()?.into_bytes())]);
+    let renew = "run `cargo xtask check --bless`";
+    let outcome = generated::hold(&workbook.root, &sum, None, mode, renew)?;
+    match mode {
+        Mode::Verify => found.wrong.extend(outcome),
+        Mode::Bless => found.told.extend(outcome),
+    }
+    Ok(())
+}
+
+/// A pass of a check without a witness is worth what the code under it says.
+fn witness(workbook: &Workbook, exercise: &Exercise, found: &mut Findings) {
+    for subject in [Subject::Reader, Subject::Solution] {
+        let spec = exercise.path(subject).join("tests").join("spec.rs");
+        let text = fs::read_to_string(workbook.root.join(&spec)).unwrap_or_default();
+        if !text.contains("extern crate witness;") {
+            found.wrong(format!(
+                "{}: its checks have no witness; give it `#[macro_use] extern crate witness;`, and `extern crate witness_tokio as tokio;` where a check is a `#[tokio::test]`",
+                slashes(&spec)
+            ));
+        }
+    }
 }
 
 /// Each step has its module in the spec, and each such module its step.
@@ -176,7 +204,10 @@ fn untouched_copies(
         "it is a copy of the exercise's; `cargo xtask reset {}` if you solved the exercise, `cargo xtask check --bless` if you changed the starter",
         exercise.id
     );
-    let sum = Tree::from([(starter.join("spec.sum"), sources.sum_of_spec().into_bytes())]);
+    let sum = Tree::from([(
+        starter.join("spec.sum"),
+        exercise.sum(&workbook.root, &sources).into_bytes(),
+    )]);
     let root = &workbook.root;
     let mut outcome = generated::hold(root, &copies, Some(&starter.join("src")), mode, &renew)?;
     outcome.extend(generated::hold(root, &sum, None, mode, "run `cargo xtask check --bless`")?);

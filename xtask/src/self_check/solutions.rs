@@ -55,7 +55,7 @@ pub fn run_without_warning(
 ) -> Result<Option<Vec<CheckReport>>> {
     let package = exercise.package(subject);
     match spec::build_and_run(copy, exercise, subject, Limit::USUAL)? {
-        Ran::Checks { checks, warnings } => {
+        Ran::Checks { checks, warnings, .. } => {
             for warning in warnings {
                 found.wrong(format!("{package} compiles with a warning:\n{warning}"));
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::format_push_string, reason = "`+= &format!` reads best")]
 
+mod cheats;
 mod check;
 mod game;
 mod new;

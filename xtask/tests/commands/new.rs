@@ -8,9 +8,10 @@ fn with_the_workspace_of_the_template() -> Workbook {
         "Cargo.toml",
         &format!(
             "{}[workspace.package]\nversion = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.95\"\nlicense = \"MIT\"\npublish = false\n\
-             [workspace.dependencies]\nanyhow.path = \"fixtures/anyhow\"\ntokio.path = \"fixtures/tokio\"\n\
+             [workspace.dependencies]\nanyhow.path = \"fixtures/anyhow\"\ntokio.path = \"fixtures/tokio\"\nwitness.path = '{}'\n\
              [workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n",
-            manifest.replace("    \"solutions/*\"", "    \"fixtures/*\",\n    \"solutions/*\"")
+            manifest.replace("    \"solutions/*\"", "    \"fixtures/*\",\n    \"solutions/*\""),
+            Workbook::witness().display(),
         ),
     );
     for (name, feature) in [

@@ -2,10 +2,11 @@
 //! dependencies: each step asks for a function that adds the step's number.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
+use workbook::{PUBLISHED, Sources};
 
 pub struct Workbook {
     folder: TempDir,
@@ -34,7 +35,24 @@ impl Workbook {
         );
         workbook.add_exercise("01", "adder");
         workbook.add_exercise("02", "summer");
+        workbook.publish();
         workbook
+    }
+
+    /// The package that every spec needs.
+    pub fn witness() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("fixtures").join("witness")
+    }
+
+    /// Renews the sums of what is given.
+    pub fn publish(&self) {
+        let workbook = workbook::Workbook::at(self.folder.path());
+        for exercise in workbook.exercises().unwrap() {
+            let sources = Sources::read(&workbook.root, &exercise).unwrap();
+            let sum = exercise.sum(&workbook.root, &sources);
+            self.write(&format!("exercises/{}/.starter/spec.sum", exercise.folder), &sum);
+        }
+        self.write(PUBLISHED, &workbook.published_sum().unwrap());
     }
 
     fn add_exercise(&self, number: &str, id: &str) {
@@ -42,7 +60,8 @@ impl Workbook {
         let solution = format!("solutions/{number}-{id}");
         let manifest = |name: &str| {
             format!(
-                "[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\npath = \"src/lib.rs\"\ndoctest = false\n"
+                "[package]\nname = \"{name}\"\nedition = \"2024\"\n[lib]\npath = \"src/lib.rs\"\ndoctest = false\n[dev-dependencies]\nwitness = {{ path = '{}' }}\n[lints.rust]\nunsafe_code = \"forbid\"\n",
+                Self::witness().display()
             )
         };
         let mut toml = format!(
@@ -74,13 +93,16 @@ impl Workbook {
         self.write(&format!("{exercise}/Cargo.toml"), &manifest(id));
         self.write(&format!("{exercise}/src/lib.rs"), &starter);
         self.write(&format!("{exercise}/.starter/src/lib.rs"), &starter);
-        self.write(&format!("{exercise}/tests/spec.rs"), "mod steps;\n");
+        self.write(
+            &format!("{exercise}/tests/spec.rs"),
+            "#[macro_use]\nextern crate witness;\nmod steps;\n",
+        );
         self.write(&format!("{exercise}/tests/steps/mod.rs"), &modules);
         self.write(&format!("{solution}/Cargo.toml"), &manifest(&format!("{id}-solution")));
         self.write(&format!("{solution}/src/lib.rs"), &reference);
         self.write(
             &format!("{solution}/tests/spec.rs"),
-            &format!("extern crate {id}_solution as {id};\n#[path = \"../../../{exercise}/tests/steps/mod.rs\"]\nmod steps;\n"),
+            &format!("extern crate {id}_solution as {id};\n#[macro_use]\nextern crate witness;\n#[path = \"../../../{exercise}/tests/steps/mod.rs\"]\nmod steps;\n"),
         );
         self.write(&format!("book/src/{id}.md"), &chapter);
     }

@@ -23,6 +23,9 @@ pub struct Exercise {
     /// Not ready for readers: left out of lists and of a `verify` of all.
     #[serde(default)]
     pub draft: bool,
+    /// The files below `src` that a reader writes; the others are given. New files are the reader's too.
+    #[serde(default = "lib_alone")]
+    pub yours: Vec<PathBuf>,
     /// In their order; never empty.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
@@ -49,6 +52,10 @@ pub struct Step {
     /// From 1, in the order of the file.
     #[serde(skip)]
     pub number: usize,
+}
+
+fn lib_alone() -> Vec<PathBuf> {
+    vec!["lib.rs".into()]
 }
 
 /// Whose code the spec runs on.

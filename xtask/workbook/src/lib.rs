@@ -7,6 +7,7 @@ pub mod files;
 pub mod mistake;
 
 mod exercise;
+mod published;
 mod sources;
 mod spec;
 
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 pub use crate::exercise::{Exercise, Step, Subject};
 pub use crate::mistake::Mistake;
+pub use crate::published::{Change, PUBLISHED};
 pub use crate::sources::Sources;
 
 /// A workbook: where it is, and where cargo builds it.

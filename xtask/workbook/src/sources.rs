@@ -1,11 +1,11 @@
 //! The reader's files, and the copies in `.starter` that say how they came.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
 use crate::files::{self, Tree};
-use crate::{Exercise, Step, Subject, slashes};
+use crate::{Exercise, Step, Subject};
 
 /// The files of an exercise at one moment: read once, asked often.
 pub struct Sources {
@@ -18,7 +18,7 @@ pub struct Sources {
     pub bare: Tree,
     /// The spec, below `tests`.
     pub tests: Tree,
-    /// `.starter/spec.sum`: the sums of the spec as published; none if the file is missing.
+    /// `.starter/spec.sum`: the sums of the given files as published; none if the file is missing.
     pub spec_sum: Option<String>,
 }
 
@@ -52,33 +52,6 @@ impl Sources {
         let now = tasks(&self.source, step);
         let is_of = |starter| !now.is_empty() && now == tasks(starter, step);
         self.is_begun() && (is_of(&self.starter) || is_of(&self.bare))
-    }
-
-    /// The text that `.starter/spec.sum` must have for the spec as it is.
-    pub fn sum_of_spec(&self) -> String {
-        let line = |(path, content): (&PathBuf, &Vec<u8>)| {
-            let hex: String = hmac_sha256::Hash::hash(&files::fold_crlf(content))
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect();
-            format!("{hex}  tests/{}\n", slashes(path))
-        };
-        self.tests.iter().map(line).collect()
-    }
-
-    /// The spec's files that are not as they were published, relative to the exercise's folder: each
-    /// with `was edited` or `is missing`.
-    pub fn spec_changes(&self) -> Vec<(PathBuf, &'static str)> {
-        let now = self.sum_of_spec();
-        let published = self.spec_sum.as_deref().unwrap_or_default();
-        let changed = published.lines().filter(|line| !now.lines().any(|l| l == *line));
-        let paths = changed.filter_map(|line| line.split_once("  ").map(|(_, path)| path));
-        let change = |path: &str| {
-            let path: PathBuf = path.split('/').collect();
-            let there = path.strip_prefix("tests").is_ok_and(|path| self.tests.contains_key(path));
-            (path, if there { "was edited" } else { "is missing" })
-        };
-        paths.map(change).collect()
     }
 }
 
