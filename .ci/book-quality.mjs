@@ -17,7 +17,8 @@ const [folder = 'book/book', ...only] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const url = page => pathToFileURL(resolve(join(folder, page))).href;
 // toc.html is a frame of each page, index.html the first chapter again.
-const pages = readdirSync(folder)
+const pages = readdirSync(folder, { recursive: true })
+    .map(name => name.replaceAll('\\', '/'))
     .filter(name => name.endsWith('.html') && !['toc.html', 'index.html', 'open.html'].includes(name))
     .filter(name => only.length === 0 || only.includes(name));
 if (pages.length === 0) {

@@ -12,6 +12,7 @@ import { chromium } from 'playwright-core';
 
 const SOURCE = 'exercises/02-circuit-breaker/src/lib.rs';
 const PAGE = 'circuit-breaker.html';
+const STEP = 'circuit-breaker/trip.html';
 const starter = readFileSync(SOURCE, 'utf8');
 const solution = readFileSync('solutions/02-circuit-breaker/src/lib.rs', 'utf8');
 if (starter !== readFileSync('exercises/02-circuit-breaker/.starter/src/lib.rs', 'utf8')) {
@@ -74,7 +75,9 @@ try {
     const save = text => writeFileSync(SOURCE, text);
 
     console.log('Verdicts');
-    await tab.goto(live.url + PAGE);
+    await tab.goto(live.url + PAGE + '#trip');
+    await tab.waitForURL(live.url + STEP);
+    holds('an address of a step in the chapter leads to the page of the step', true);
     await standing('Your circuit breaker: not started');
     await check('a_success_begins_the_count_anew').locator('.live-mark', { hasText: 'to do' }).waitFor();
     holds('a starter is not started, and each check is to do', true);
@@ -83,7 +86,9 @@ try {
     await standing('Your circuit breaker: 7 of 7 steps');
     await check('a_success_begins_the_count_anew').locator('.live-mark', { hasText: 'passed' }).waitFor();
     await says('.sidebar .live-state', '7 of 7 steps');
-    holds('a save turns the checks to passed, and says so in the sidebar', true);
+    await tab.locator(`.sidebar a[href$="${STEP}"] .live-state`, { hasText: 'passed' }).waitFor();
+    holds('a save turns the checks to passed, and says so in the sidebar, for the chapter and the step', true);
+    holds('the mistakes of a step that passes are shown', await tab.locator('#mistakes').getAttribute('open') !== null);
 
     const late = solution.replace('*failures_in_a_row >= self.config.failure_threshold', '*failures_in_a_row > self.config.failure_threshold');
     holds('the solution has the line that this test breaks', late !== solution);
@@ -101,14 +106,17 @@ try {
     holds('an error of the compiler opens the editor at its line', /^vscode:\/\/file\/.*\/exercises\/02-circuit-breaker\/src\/lib\.rs:\d+$/.test(link), link);
 
     console.log('Hints');
-    const hint = tab.locator('ul.checks[data-step=trip] ~ button.live-button').first();
+    const hints = tab.locator('details.hint');
+    const visible = () => hints.locator('> summary').filter({ visible: true }).count();
     for (const level of [1, 2, 3]) {
-        await hint.click();
-        await tab.locator('.live-hints').first().locator('li').nth(level - 1).waitFor();
+        holds(`${level - 1} clicks show ${level - 1} hints`, await visible() === level);
+        await hints.nth(level - 1).locator('> summary').click();
+        await hints.nth(level - 1).locator('> p').waitFor();
     }
-    holds('three clicks give three hints, and there is no fourth', !(await hint.isVisible()));
+    holds('there is no fourth', await visible() === 3);
 
     console.log('Figures');
+    await tab.goto(live.url + PAGE);
     save(starter);
     await standing('not started');
     const figure = tab.locator('#figure-breaker-outage');
@@ -159,13 +167,14 @@ try {
     for (const theme of ['light', 'navy']) {
         const page = await context.newPage();
         await page.addInitScript(theme => localStorage.setItem('mdbook-theme', theme), theme);
-        await page.goto(live.url + PAGE);
-        await page.locator('.live-mark').first().waitFor();
-        await page.evaluate(() => document.querySelectorAll('details').forEach(fold => { fold.open = true; }));
-        await page.locator('#figure-breaker-outage .live-figure table').waitFor();
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => window.axe.run({ include: ['main'] }, { resultTypes: ['violations'], rules: { 'empty-table-header': { enabled: false } } }));
-        holds(`${theme}: axe finds nothing`, violations.length === 0, violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`).join('\n'));
+        for (const [address, shown] of [[PAGE, '#figure-breaker-outage .live-figure table'], [STEP, '.live-mark']]) {
+            await page.goto(live.url + address);
+            await page.evaluate(() => document.querySelectorAll('details').forEach(fold => { fold.open = true; }));
+            await page.locator(shown).first().waitFor();
+            await page.evaluate(axe);
+            const { violations } = await page.evaluate(() => window.axe.run({ include: ['main'] }, { resultTypes: ['violations'], rules: { 'empty-table-header': { enabled: false } } }));
+            holds(`${theme}: axe finds nothing on ${address}`, violations.length === 0, violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`).join('\n'));
+        }
         await page.close();
     }
     await tab.setViewportSize({ width: 390, height: 800 });

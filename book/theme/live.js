@@ -85,7 +85,8 @@
     let state = { book: null, checking: [], exercises: [], error: null };
 
     const passed = parts => parts.filter(part => part.status === 'passed').length;
-    const mine = () => session.exercises.find(exercise => exercise.page === page);
+    const mine = () => session.exercises.find(exercise =>
+        page === exercise.page || page.startsWith(exercise.page.replace('.html', '/')));
     const found = id => state.exercises.find(exercise => exercise.id === id);
 
     const inWords = exercise => {
@@ -104,6 +105,7 @@
         showBar();
         showSidebar();
         document.querySelectorAll('ul.checks').forEach(showChecks);
+        document.querySelectorAll('details.mistakes[data-step]').forEach(showMistakes);
     }
 
     function showBar() {
@@ -126,15 +128,38 @@
     }
 
     function showSidebar() {
+        const words = new Map();
         for (const exercise of session.exercises) {
-            for (const link of document.querySelectorAll(`.sidebar a[href$="${exercise.page}"]`)) {
-                link.querySelector('.live-state')?.remove();
-                const words = inWords(exercise);
-                if (words) {
-                    link.append(make('span', { className: 'live-state', textContent: words }));
-                }
+            words.set(new URL(exercise.page, root).href, inWords(exercise));
+            for (const step of exercise.steps) {
+                words.set(new URL(step.page, root).href, ofStep(found(exercise.id), step));
             }
         }
+        for (const link of document.querySelectorAll('.sidebar a')) {
+            link.querySelector('.live-state')?.remove();
+            const state = words.get(link.href);
+            if (state) {
+                link.append(make('span', { className: 'live-state', textContent: state }));
+            }
+        }
+    }
+
+    function ofStep(verdict, { id }) {
+        const step = verdict?.steps.find(step => step.id === id);
+        if (!step || verdict.status === 'not_started') {
+            return '';
+        }
+        return step.status === 'failed' ? `${passed(step.checks)} of ${step.checks.length} checks` : WORDS[step.status];
+    }
+
+    // A step's mistakes give its answers away: they open when it passes, once, and stay as the reader leaves them.
+    function showMistakes(fold) {
+        const verdict = found(fold.dataset.exercise);
+        const passes = verdict?.steps.find(step => step.id === fold.dataset.step)?.status === 'passed';
+        if (passes && !fold.dataset.shown) {
+            fold.open = true;
+        }
+        fold.dataset.shown = passes ? 'yes' : '';
     }
 
     function showChecks(list) {
@@ -168,34 +193,6 @@
         } else if (verdict?.status === 'does_not_compile') {
             sum.append(mark('does_not_compile'), ' The reason is at the top of the page.');
         }
-    }
-
-    // --- Hints, a level a click
-
-    function addHints(list) {
-        const { exercise, step } = list.dataset;
-        const declared = session.exercises.find(each => each.id === exercise)?.steps.find(each => each.id === step);
-        if (!declared) {
-            return;
-        }
-        let level = 0;
-        const shown = make('ol', { className: 'live-hints' });
-        shown.setAttribute('aria-live', 'polite');
-        const label = () => `Show a hint (${level + 1} of ${declared.hints})`;
-        const button = make('button', { type: 'button', className: 'live-button', textContent: label() });
-        button.addEventListener('click', async () => {
-            try {
-                const hint = await (await ask(`hint/${exercise}/${step}/${level + 1}`)).text();
-                shown.append(make('li', {}, ...hint.split(/`([^`]+)`/).map((part, number) =>
-                    number % 2 ? make('code', { textContent: part }) : part)));
-                level += 1;
-                button.textContent = label();
-                button.hidden = level >= declared.hints;
-            } catch (error) {
-                shown.append(make('li', { textContent: error.message }));
-            }
-        });
-        list.after(shown, button);
     }
 
     // --- Figures: their knobs, and the reader's line
@@ -419,7 +416,6 @@
 
     begin().then(() => {
         document.querySelector('main')?.prepend(bar);
-        document.querySelectorAll('ul.checks').forEach(addHints);
         document.querySelectorAll('figure[data-lab]').forEach(addKnobs);
         show();
         listen();

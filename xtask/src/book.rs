@@ -15,8 +15,8 @@ use crate::output;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Open the book in the browser, at a page if you name one (`circuit-breaker#trip`)
-    #[arg(long, value_name = "PAGE#ANCHOR", num_args = 0..=1, default_missing_value = "")]
+    /// Open the book in the browser, at a page if you name one (`circuit-breaker/trip`)
+    #[arg(long, value_name = "PAGE", num_args = 0..=1, default_missing_value = "")]
     open: Option<String>,
     /// Write the pages into book/book instead of serving them, as for hosting
     #[arg(long = "static")]

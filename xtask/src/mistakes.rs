@@ -147,10 +147,13 @@ fn result(
     if caught > 1 {
         text += &indent(&format!("and by {}", count(caught - 1, "more check")), 10);
     }
-    for (label, told) in
-        [("what", &mistake.title), ("why", &mistake.why), ("where", &mistake.place)]
-    {
-        text += &format!("   {label:6} {}", hang(told));
+    let told = [
+        ("what", Some(&mistake.title)),
+        ("why", Some(&mistake.why)),
+        ("where", mistake.place.as_ref()),
+    ];
+    for (label, told) in told {
+        text += &told.map_or_else(String::new, |told| format!("   {label:6} {}", hang(told)));
     }
     text
 }

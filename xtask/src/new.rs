@@ -52,7 +52,10 @@ const FILES: &[(&str, &str)] = &[
         "solutions/__FOLDER__/mistakes/one-too-many.patch",
         include_str!("../template/solution/mistakes/one-too-many.patch"),
     ),
-    ("book/src/__ID__.md", include_str!("../template/chapter.md")),
+    ("book/src/__ID__.md", include_str!("../template/chapter/opening.md")),
+    ("book/src/__ID__/begin.md", include_str!("../template/chapter/begin.md")),
+    ("book/src/__ID__/lab.md", include_str!("../template/chapter/lab.md")),
+    ("book/src/__ID__/production.md", include_str!("../template/chapter/production.md")),
 ];
 
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
@@ -153,13 +156,17 @@ fn with_members(manifest: &str, folder: &str) -> Result<String> {
     Ok(text)
 }
 
-/// The table of contents with the chapter: in the place of a line that announces it, or else as the last.
+/// The table of contents with the chapter and its pages: in the place of a line that announces it, or else at the end.
 fn with_chapter(contents: &str, id: &str, title: &str) -> String {
-    let announced = format!("[{title}]()");
+    let chapter = format!(
+        "- [{title}]({id}.md)\n  - [As many as there is room for]({id}/begin.md)\n  \
+         - [The lab]({id}/lab.md)\n  - [In production]({id}/production.md)\n"
+    );
+    let announced = format!("- [{title}]()\n");
     if contents.contains(&announced) {
-        return contents.replacen(&announced, &format!("[{title}]({id}.md)"), 1);
+        return contents.replacen(&announced, &chapter, 1);
     }
-    format!("{}\n- [{title}]({id}.md)\n", contents.trim_end())
+    format!("{}\n{chapter}", contents.trim_end())
 }
 
 #[cfg(test)]
@@ -202,10 +209,11 @@ mod tests {
 
     #[test]
     fn a_chapter_takes_the_place_of_its_announcement() {
+        let chapter = "- [B](b.md)\n  - [As many as there is room for](b/begin.md)\n  - [The lab](b/lab.md)\n  - [In production](b/production.md)\n";
         assert_eq!(
             with_chapter("- [A](a.md)\n- [B]()\n- [C](c.md)\n", "b", "B"),
-            "- [A](a.md)\n- [B](b.md)\n- [C](c.md)\n"
+            format!("- [A](a.md)\n{chapter}- [C](c.md)\n")
         );
-        assert_eq!(with_chapter("- [A](a.md)\n", "b", "B"), "- [A](a.md)\n- [B](b.md)\n");
+        assert_eq!(with_chapter("- [A](a.md)\n", "b", "B"), format!("- [A](a.md)\n{chapter}"));
     }
 }

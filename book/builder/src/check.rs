@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use scraper::{ElementRef, Html, Selector};
 
+use workbook::Workbook;
+
 use crate::render::{Rendered, render};
 
 /// What the check found.
@@ -26,6 +28,8 @@ pub fn check(root: &Path) -> Result<Report> {
     let rendered = render(root, out.path(), false)?;
     let site = Site::load(out.path(), &rendered)?;
     let mut report = site.report();
+    report.findings.extend(site.misled(&rendered.moved));
+    report.findings.extend(site.incomplete_steps(root)?);
     let warnings = rendered.warnings.iter();
     report.findings.extend(warnings.map(|warning| format!("mdBook warns: {warning}")));
     Ok(report)
@@ -118,6 +122,9 @@ impl Site {
             check_headings(page, &mut find);
             check_ids(page, &mut find);
             check_leftovers(page, &mut find);
+            if !LOOKED_UP.contains(&name.as_str()) {
+                check_length(page, &mut find);
+            }
         }
         // index.html repeats the first chapter and print.html all of them: what is wrong with one of
         // these alone shows once the chapters are sound.
@@ -147,6 +154,45 @@ impl Site {
             }
         }
         Report { findings, pages: self.sources.len(), figures, links, external: external.len() }
+    }
+
+    /// Old addresses that lead nowhere.
+    fn misled(&self, moved: &BTreeMap<String, String>) -> Vec<String> {
+        let leads_nowhere = |(from, to): (&String, &String)| {
+            let found = self.resolve("index.html", &Target { url: to, resource: false });
+            found.err().map(|what| format!("the old address {from} {what}"))
+        };
+        moved.iter().filter_map(leads_nowhere).collect()
+    }
+
+    /// Pages of steps without their checks or their mistakes.
+    fn incomplete_steps(&self, root: &Path) -> Result<Vec<String>> {
+        let mut findings = Vec::new();
+        for exercise in Workbook::at(root).exercises()? {
+            let mistakes = exercise.mistakes(root)?;
+            for step in &exercise.steps {
+                let (page, number) = (exercise.page(Some(step)), step.number);
+                let has = |list: &str| {
+                    let list =
+                        format!("{list}[data-exercise='{}'][data-step='{}']", exercise.id, step.id);
+                    let page = self.pages.get(&format!("{page}.html"));
+                    page.is_some_and(|page| page.html.select(&select(&list)).next().is_some())
+                };
+                let of_step =
+                    mistakes.iter().any(|(_, it)| it.as_ref().is_ok_and(|it| it.step == number));
+                for (list, directive, is_needed) in
+                    [("ul.checks", "checks", true), ("details.mistakes", "mistakes", of_step)]
+                {
+                    if is_needed && !has(list) {
+                        let folder = &exercise.folder;
+                        findings.push(format!(
+                            "{page}.md: add `{{{{#{directive} {folder} {number}}}}}`: the page of a step shows its {directive}"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(findings)
     }
 
     /// The chapter that a page was made of.
@@ -330,6 +376,57 @@ fn check_ids(page: &Page, find: &mut impl FnMut(String)) {
     }
 }
 
+/// Pages that nobody reads from top to bottom.
+const LOOKED_UP: [&str; 2] = ["glossary.html", "bibliography.html"];
+
+/// The longest that a page may take to read, in seconds: a sitting.
+const SITTING: f64 = 6.0 * 60.0;
+const WORDS_PER_SECOND: f64 = 220.0 / 60.0;
+/// For a line of code, or a row of a table.
+const SECONDS_PER_LINE: f64 = 3.0;
+const SECONDS_PER_FIGURE: f64 = 10.0;
+
+fn check_length(page: &Page, find: &mut impl FnMut(String)) {
+    let seconds: f64 = page.html.select(&select("main")).map(reading_time).sum();
+    if seconds > SITTING {
+        find(format!(
+            "takes {:.1} minutes to read, and a page is a sitting of six at most (220 words a minute, 3 s for a line of code or a row of \
+             a table, 10 s for a figure): give a part a page of its own, or fold what is only looked up",
+            seconds / 60.0
+        ));
+    }
+}
+
+/// In seconds. What most readers leave folded doesn't count: hints, mistakes, and tables in full.
+fn reading_time(element: ElementRef<'_>) -> f64 {
+    let value = element.value();
+    let is = |class| value.classes().any(|own| own == class);
+    match value.name() {
+        "details" if ["fold", "hint", "mistakes"].into_iter().any(is) => 0.0,
+        "nav" | "script" | "style" => 0.0,
+        "svg" => SECONDS_PER_FIGURE,
+        "pre" => SECONDS_PER_LINE * lines(&text(element)),
+        "tr" => SECONDS_PER_LINE,
+        _ => element
+            .children()
+            .map(|child| match child.value().as_text() {
+                Some(text) => words(text) / WORDS_PER_SECOND,
+                None => ElementRef::wrap(child).map_or(0.0, reading_time),
+            })
+            .sum(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a page has no 2⁵³ words")]
+fn words(text: &str) -> f64 {
+    text.split_whitespace().count() as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nor lines")]
+fn lines(text: &str) -> f64 {
+    text.lines().count() as f64
+}
+
 fn check_leftovers(page: &Page, find: &mut impl FnMut(String)) {
     for main in page.html.select(&select("main")) {
         let text = text(main);
@@ -343,7 +440,7 @@ fn text(element: ElementRef<'_>) -> String {
     element.text().collect()
 }
 
-/// A selector that stands in this file.
+/// A selector that this file makes.
 fn select(selector: &str) -> Selector {
     Selector::parse(selector).expect("a valid selector")
 }
@@ -368,7 +465,7 @@ mod tests {
         );
         let report = check(scratch.root()).unwrap();
         assert_eq!(report.findings, [""; 0]);
-        assert_eq!((report.pages, report.figures, report.external), (2, 1, 1));
+        assert_eq!((report.pages, report.figures, report.external), (4, 1, 1));
     }
 
     #[test]
@@ -378,7 +475,7 @@ mod tests {
                 "[a](tow.md)",
                 "links to `tow.html`, but the book has no tow.html: did you mean two.html?",
             ),
-            ("[a](one.md#tirp)", "one.md has no `#tirp`: did you mean `#trip`?"),
+            ("[a](one.md#the-otage)", "one.md has no `#the-otage`: did you mean `#the-outage`?"),
             ("[a](#the-ideas)", "two.md has no `#the-ideas`: did you mean `#the-idea`?"),
             ("[a](../../README.md)", "outside of the book"),
             ("![a](figures/outrage.svg)", "did you mean figures/outage.svg?"),
@@ -400,6 +497,29 @@ mod tests {
             let found = |f: &String| f.starts_with("two.md: ") && f.contains(finding);
             assert!(findings.iter().any(found), "{findings:?}\nlacks: {finding}");
         }
+    }
+
+    #[test]
+    fn a_page_of_more_than_a_sitting_is_found_and_what_is_folded_is_left_out() {
+        let page = |words: usize| format!("# Two\n\n## The idea\n\n{}\n", "word ".repeat(words));
+        // 220 a minute, and the words of the two headings.
+        assert_eq!(findings("book/src/two.md", &page(6 * 220 - 3)), [""; 0]);
+        let long = findings("book/src/two.md", &page(6 * 220 + 10));
+        assert!(long[0].starts_with("two.md: takes 6.1 minutes to read"), "{long:?}");
+        let code = format!("# Two\n\n## The idea\n\n```text\n{}```\n", "a b c\n".repeat(121));
+        assert!(findings("book/src/two.md", &code)[0].contains("takes 6.1 minutes"));
+        let folded =
+            page(6 * 220 - 10) + "\n{{#fold All}}\n\na b c d e f g h i j k l\n\n{{/fold}}\n";
+        assert_eq!(findings("book/src/two.md", &folded), [""; 0]);
+    }
+
+    #[test]
+    fn a_step_without_its_checks_or_mistakes_is_found() {
+        let found = findings("book/src/one/trip.md", "# Trip\n");
+        let expected = ["checks", "mistakes"].map(|what| {
+            format!("one/trip.md: add `{{{{#{what} 02-breaker 1}}}}`: the page of a step shows its {what}")
+        });
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -9,8 +9,10 @@ pub enum Directive<'a> {
     Figure { name: &'a str, caption: &'a str },
     /// `{{#checks EXERCISE STEP}}`
     Checks { exercise: &'a str, step: usize },
-    /// `{{#mistakes EXERCISE}}`
-    Mistakes { exercise: &'a str },
+    /// `{{#mistakes EXERCISE STEP}}`
+    Mistakes { exercise: &'a str, step: usize },
+    /// `{{#shipped EXERCISE}}`
+    Shipped { exercise: &'a str },
     /// `{{#steps EXERCISE}}`
     Steps { exercise: &'a str },
     /// `{{#exercises}}`
@@ -23,6 +25,10 @@ pub enum Directive<'a> {
     Covered,
     /// `{{/covered}}`
     CoveredEnd,
+    /// `{{#fold SUMMARY}}`
+    Fold { summary: &'a str },
+    /// `{{/fold}}`
+    FoldEnd,
 }
 
 /// What one line of a chapter is.
@@ -40,7 +46,7 @@ pub enum SyntaxError {
     #[error("`{{{{#{0}` is not closed: end it with `}}}}` on the same line")]
     Unclosed(String),
     #[error(
-        "there is no directive `{0}`: use figure, checks, mistakes, steps, exercises, answer … /answer, covered … /covered, include or title"
+        "there is no directive `{0}`: use figure, checks, mistakes, shipped, steps, exercises, answer … /answer, fold … /fold, covered … /covered, include or title"
     )]
     Unknown(String),
     #[error("`{0}` must stand alone on its line")]
@@ -51,13 +57,16 @@ pub enum SyntaxError {
 
 const FIGURE: &str = "{{#figure NAME | CAPTION}}";
 const CHECKS: &str = "{{#checks EXERCISE STEP}}, e.g. {{#checks 02-circuit-breaker 3}}";
-const MISTAKES: &str = "{{#mistakes EXERCISE}}, e.g. {{#mistakes 02-circuit-breaker}}";
+const MISTAKES: &str = "{{#mistakes EXERCISE STEP}}, e.g. {{#mistakes 02-circuit-breaker 3}}";
+const SHIPPED: &str = "{{#shipped EXERCISE}}, e.g. {{#shipped 02-circuit-breaker}}";
 const STEPS: &str = "{{#steps EXERCISE}}, e.g. {{#steps 02-circuit-breaker}}";
 const EXERCISES: &str = "{{#exercises}}";
 const ANSWER: &str = "{{#answer SUMMARY}}";
 const ANSWER_END: &str = "{{/answer}}";
 const COVERED: &str = "{{#covered}}";
 const COVERED_END: &str = "{{/covered}}";
+const FOLD: &str = "{{#fold SUMMARY}}";
+const FOLD_END: &str = "{{/fold}}";
 const INCLUDE: &str = "{{#include PATH:ANCHOR}}";
 
 /// Reads one line of a chapter. A backslash before the braces makes them text, as in mdBook.
@@ -96,6 +105,11 @@ pub fn parse(line: &str) -> Result<Line<'_>, SyntaxError> {
 
 fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, SyntaxError> {
     let exercise = |usage| one_word(arguments).ok_or(SyntaxError::Usage(usage));
+    let step = |usage| {
+        let (exercise, step) = arguments.split_once(' ').ok_or(SyntaxError::Usage(usage))?;
+        let step = step.trim().parse().map_err(|_| SyntaxError::Usage(usage))?;
+        Ok((exercise, step))
+    };
     match name {
         "#figure" => {
             let (name, caption) = arguments
@@ -105,14 +119,11 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
                 .ok_or(SyntaxError::Usage(FIGURE))?;
             Ok(Directive::Figure { name, caption })
         }
-        "#checks" => {
-            let (exercise, step) = arguments
-                .split_once(' ')
-                .and_then(|(exercise, step)| Some((exercise, step.trim().parse().ok()?)))
-                .ok_or(SyntaxError::Usage(CHECKS))?;
-            Ok(Directive::Checks { exercise, step })
+        "#checks" => step(CHECKS).map(|(exercise, step)| Directive::Checks { exercise, step }),
+        "#mistakes" => {
+            step(MISTAKES).map(|(exercise, step)| Directive::Mistakes { exercise, step })
         }
-        "#mistakes" => Ok(Directive::Mistakes { exercise: exercise(MISTAKES)? }),
+        "#shipped" => Ok(Directive::Shipped { exercise: exercise(SHIPPED)? }),
         "#steps" => Ok(Directive::Steps { exercise: exercise(STEPS)? }),
         "#exercises" if arguments.is_empty() => Ok(Directive::Exercises),
         "#exercises" => Err(SyntaxError::Usage(EXERCISES)),
@@ -124,6 +135,10 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
         "#covered" => Err(SyntaxError::Usage(COVERED)),
         "/covered" if arguments.is_empty() => Ok(Directive::CoveredEnd),
         "/covered" => Err(SyntaxError::Usage(COVERED_END)),
+        "#fold" if arguments.is_empty() => Err(SyntaxError::Usage(FOLD)),
+        "#fold" => Ok(Directive::Fold { summary: arguments }),
+        "/fold" if arguments.is_empty() => Ok(Directive::FoldEnd),
+        "/fold" => Err(SyntaxError::Usage(FOLD_END)),
         unknown => Err(SyntaxError::Unknown(unknown.to_owned())),
     }
 }
@@ -158,8 +173,12 @@ mod tests {
             Directive::Checks { exercise: "02-circuit-breaker", step: 3 }
         );
         assert_eq!(
-            directive("{{#mistakes 02-circuit-breaker}}"),
-            Directive::Mistakes { exercise: "02-circuit-breaker" }
+            directive("{{#mistakes 02-circuit-breaker 3}}"),
+            Directive::Mistakes { exercise: "02-circuit-breaker", step: 3 }
+        );
+        assert_eq!(
+            directive("{{#shipped 02-circuit-breaker}}"),
+            Directive::Shipped { exercise: "02-circuit-breaker" }
         );
         assert_eq!(
             directive("{{#steps 02-circuit-breaker}}"),
@@ -172,6 +191,8 @@ mod tests {
         assert_eq!(directive("{{/answer}}"), Directive::AnswerEnd);
         assert_eq!(directive("{{#covered}}"), Directive::Covered);
         assert_eq!(directive("{{/covered}}"), Directive::CoveredEnd);
+        assert_eq!(directive("{{#fold All rows}}"), Directive::Fold { summary: "All rows" });
+        assert_eq!(directive("{{/fold}}"), Directive::FoldEnd);
     }
 
     #[test]
@@ -206,7 +227,10 @@ mod tests {
             ("{{#figure a b | c}}", SyntaxError::Usage(super::FIGURE)),
             ("{{#checks a}}", SyntaxError::Usage(super::CHECKS)),
             ("{{#checks a three}}", SyntaxError::Usage(super::CHECKS)),
-            ("{{#mistakes}}", SyntaxError::Usage(super::MISTAKES)),
+            ("{{#mistakes a}}", SyntaxError::Usage(super::MISTAKES)),
+            ("{{#shipped}}", SyntaxError::Usage(super::SHIPPED)),
+            ("{{#fold }}", SyntaxError::Usage(super::FOLD)),
+            ("{{/fold x}}", SyntaxError::Usage(super::FOLD_END)),
             ("{{#steps a b}}", SyntaxError::Usage(super::STEPS)),
             ("{{#answer }}", SyntaxError::Usage(super::ANSWER)),
             ("{{/answer x}}", SyntaxError::Usage(super::ANSWER_END)),

@@ -31,8 +31,8 @@ struct Arguments {
 enum Command {
     /// Builds the book into book/book
     Build {
-        /// Open it in the browser, at a page such as `circuit-breaker#half-open` if one is given
-        #[arg(long, value_name = "PAGE#ANCHOR", num_args = 0..=1, default_missing_value = "")]
+        /// Open it in the browser, at a page such as `circuit-breaker/probe` if one is given
+        #[arg(long, value_name = "PAGE", num_args = 0..=1, default_missing_value = "")]
         open: Option<String>,
     },
     /// Serves the book on 127.0.0.1, with the verdicts on the reader's code in its pages
@@ -40,8 +40,8 @@ enum Command {
         /// 0 takes any free port
         #[arg(long, default_value_t = 3000)]
         port: u16,
-        /// Open it in the browser, at a page such as `circuit-breaker#half-open` if one is given
-        #[arg(long, value_name = "PAGE#ANCHOR", num_args = 0..=1, default_missing_value = "")]
+        /// Open it in the browser, at a page such as `circuit-breaker/probe` if one is given
+        #[arg(long, value_name = "PAGE", num_args = 0..=1, default_missing_value = "")]
         open: Option<String>,
         /// The program of `cargo xtask`, to verify and to build labs with
         #[arg(long, value_name = "FILE")]

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 use scraper::{Html, Selector};
-use workbook::{Exercise, Step, Workbook};
+use workbook::{Exercise, Mistake, Step, Workbook};
 
 use crate::directive::{Directive, Line, parse};
 
@@ -58,7 +58,8 @@ const PREDICTION: &str = "> **Predict.";
 /// What has begun on a page, and at which line.
 #[derive(Default)]
 struct Open {
-    answer: Option<usize>,
+    /// An answer or another fold.
+    fold: Option<(usize, &'static str)>,
     covered: Option<usize>,
     /// Whether a prediction has been asked for.
     predicted: bool,
@@ -85,8 +86,8 @@ impl Page<'_> {
             }
             expanded.push('\n');
         }
-        if let Some(number) = open.answer {
-            errors.push((number, anyhow!("this answer has no {{{{/answer}}}}")));
+        if let Some((number, kind)) = open.fold {
+            errors.push((number, anyhow!("this {kind} has no {{{{/{kind}}}}}")));
         }
         if let Some(number) = open.covered {
             errors.push((number, anyhow!("what is covered here has no {{{{/covered}}}}")));
@@ -100,25 +101,32 @@ impl Page<'_> {
             Line::Text { includes } => {
                 open.predicted |= line.starts_with(PREDICTION);
                 includes.iter().try_for_each(|target| self.include(target))?;
-                return Ok(line.to_owned());
+                return Ok(kind(line).unwrap_or_else(|| line.to_owned()));
             }
+        };
+        let mut begin = |kind, summary| {
+            if let Some((first, _)) = open.fold.replace((number, kind)) {
+                bail!("the fold that line {first} begins is still open: folds do not nest");
+            }
+            let summary = inline(summary);
+            Ok(format!("<details class=\"{kind}\">\n<summary>{summary}</summary>\n"))
         };
         let text = match directive {
             Directive::Figure { name, caption } => self.figure(name, caption)?,
             Directive::Checks { exercise, step } => self.checks(exercise, step)?,
-            Directive::Mistakes { exercise } => self.mistakes(exercise)?,
+            Directive::Mistakes { exercise, step } => self.mistakes(exercise, step)?,
+            Directive::Shipped { exercise } => self.shipped(exercise)?,
             Directive::Steps { exercise } => self.steps(exercise)?,
             // Rows of a table, which a blank line would end.
             Directive::Exercises => return self.exercises(),
-            Directive::Answer { summary } => {
-                if let Some(first) = open.answer.replace(number) {
-                    bail!("the answer that line {first} begins is still open: answers do not nest");
-                }
-                let summary = inline(summary);
-                format!("<details class=\"answer\">\n<summary>{summary}</summary>\n")
-            }
-            Directive::AnswerEnd => {
-                open.answer.take().context("no {{#answer SUMMARY}} stands before it")?;
+            Directive::Answer { summary } => begin("answer", summary)?,
+            Directive::Fold { summary } => begin("fold", summary)?,
+            end @ (Directive::AnswerEnd | Directive::FoldEnd) => {
+                let kind = if end == Directive::AnswerEnd { "answer" } else { "fold" };
+                open.fold
+                    .take()
+                    .filter(|(_, begun)| *begun == kind)
+                    .with_context(|| format!("no {{{{#{kind} SUMMARY}}}} stands before it"))?;
                 "\n</details>\n".to_owned()
             }
             Directive::Covered => {
@@ -171,60 +179,102 @@ impl Page<'_> {
         Ok(html)
     }
 
+    /// The checks as sentences, and the hints below them, each in the fold of the one before.
     fn checks(&self, exercise: &str, step: usize) -> Result<String> {
         let exercise = Exercise::load(self.root, exercise)?;
         let step = exercise.step(step)?;
         let checks = exercise.checks(self.root, step)?;
-        let (exercise, step) = (&exercise.id, &step.id);
+        let (exercise, id) = (&exercise.id, &step.id);
         let mut html =
-            format!("<ul class=\"checks\" data-exercise=\"{exercise}\" data-step=\"{step}\">\n");
+            format!("<ul class=\"checks\" data-exercise=\"{exercise}\" data-step=\"{id}\">\n");
         for name in checks {
-            let code = breakable(&name);
+            writeln!(html, "<li data-check=\"{name}\">{}</li>", sentence(&name))?;
+        }
+        html.push_str("</ul>\n\n");
+        let count = step.hints.len();
+        for (number, hint) in (1..).zip(&step.hints) {
+            let hint = inline(hint);
             writeln!(
                 html,
-                "<li data-check=\"{name}\">{} <code>{code}</code></li>",
-                sentence(&name)
+                "<details class=\"hint\">\n<summary>Show a hint ({number} of {count})</summary>\n<p>{hint}</p>"
             )?;
         }
-        html.push_str("</ul>\n");
+        html.push_str(&"</details>\n".repeat(count));
         Ok(html)
     }
 
-    /// Folded, under the step that catches them: a reader opens those that could have been theirs.
-    fn mistakes(&self, folder: &str) -> Result<String> {
+    /// Folded twice: a reader opens those that could have been theirs, when the step passes.
+    fn mistakes(&self, folder: &str, step: usize) -> Result<String> {
         let exercise = Exercise::load(self.root, folder)?;
+        let step = exercise.step(step)?;
+        let mut mistakes = self.all_mistakes(&exercise)?;
+        mistakes.retain(|mistake| mistake.step == step.number);
+        if mistakes.is_empty() {
+            return Ok(String::new());
+        }
+        let (id, step, count) = (&exercise.id, &step.id, mistakes.len());
+        let mut text = format!(
+            "<details class=\"mistakes\" id=\"mistakes\" data-exercise=\"{id}\" data-step=\"{step}\">\n\
+             <summary>Mistakes that these checks catch ({count}): read them when your step passes</summary>\n\n"
+        );
+        // Longer than any run of backticks that a diff of Rust code may hold.
+        let fence = "`".repeat(8);
+        for Mistake { title, why, place, check, diff, .. } in mistakes {
+            let title = inline(title.trim_end_matches('.'));
+            let place = place.map(|place| format!("**Where it happened.** {place}\n\n"));
+            let (place, diff) = (place.unwrap_or_default(), diff.trim_end());
+            let check = breakable(&check);
+            write!(
+                text,
+                "<details class=\"mistake\">\n<summary>{title}</summary>\n\n\
+                 **Why people make it.** {why}\n\n{place}\
+                 **Caught by** <code class=\"check\">{check}</code>\n\n\
+                 {fence}diff\n{diff}\n{fence}\n\n</details>\n\n"
+            )?;
+        }
+        text.push_str("</details>\n");
+        Ok(text)
+    }
+
+    /// What is known to have shipped, by the step that catches it.
+    fn shipped(&self, folder: &str) -> Result<String> {
+        let exercise = Exercise::load(self.root, folder)?;
+        let mistakes = self.all_mistakes(&exercise)?;
+        let mut text = String::new();
+        for step in &exercise.steps {
+            let shipped: Vec<_> = mistakes
+                .iter()
+                .filter(|mistake| mistake.step == step.number)
+                .filter_map(|mistake| Some((&mistake.title, mistake.place.as_ref()?)))
+                .collect();
+            if shipped.is_empty() {
+                continue;
+            }
+            let (number, title, count) = (step.number, &step.title, shipped.len());
+            let link = self.link(&exercise, Some(step));
+            write!(
+                text,
+                "<details class=\"mistakes\">\n<summary>Step {number}, {}: {count}</summary>\n\n",
+                inline(title)
+            )?;
+            for (title, place) in shipped {
+                writeln!(text, "- **{}.** {place}", title.trim_end_matches('.'))?;
+            }
+            write!(
+                text,
+                "\n[The changes, and the checks that catch them]({link}#mistakes)\n\n</details>\n\n"
+            )?;
+        }
+        ensure!(!text.is_empty(), "no mistake in solutions/{folder}/mistakes says `where:`");
+        Ok(text)
+    }
+
+    fn all_mistakes(&self, exercise: &Exercise) -> Result<Vec<Mistake>> {
+        let folder = &exercise.folder;
         let mistakes = exercise.mistakes(self.root)?.into_iter().map(|(file, mistake)| {
             mistake.with_context(|| format!("solutions/{folder}/mistakes/{file}"))
         });
-        let mut mistakes: Vec<_> = mistakes.collect::<Result<_>>()?;
-        ensure!(!mistakes.is_empty(), "solutions/{folder}/mistakes holds no mistake");
-        mistakes.sort_by_key(|mistake| mistake.step);
-        let mut text = String::new();
-        let mut heading = None;
-        for mistake in mistakes {
-            let step = exercise.step(mistake.step)?;
-            if heading.replace(mistake.step) != Some(mistake.step) {
-                let link = self.link(&exercise, Some(step));
-                // Not a heading: the sidebar has enough of them.
-                writeln!(text, "**Caught in [step {}]({link}): {}**\n", mistake.step, step.title)?;
-            }
-            // Longer than any run of backticks that a diff of Rust code may hold.
-            let fence = "`".repeat(8);
-            write!(
-                text,
-                "<details class=\"mistake\">\n<summary>{}</summary>\n\n\
-                 **Why people make it.** {}\n\n\
-                 **Where it happened.** {}\n\n\
-                 **Caught by** <code class=\"check\">{}</code>\n\n\
-                 {fence}diff\n{}\n{fence}\n\n</details>\n\n",
-                inline(mistake.title.trim_end_matches('.')),
-                mistake.why,
-                mistake.place,
-                breakable(&mistake.check),
-                mistake.diff.trim_end(),
-            )?;
-        }
-        Ok(text)
+        mistakes.collect()
     }
 
     /// A row each, in a table of a part and what it is about; drafts are left out.
@@ -252,15 +302,10 @@ impl Page<'_> {
         Ok(text)
     }
 
-    /// The link from this page to an exercise, or to a step of it.
+    /// The link from this page to the one that opens an exercise's chapter, or to that of a step.
     fn link(&self, exercise: &Exercise, step: Option<&Step>) -> String {
-        let Exercise { chapter, .. } = exercise;
-        let anchor = step.map_or_else(String::new, |step| format!("#{}", step.anchor));
-        if self.path == Path::new(chapter) {
-            return anchor;
-        }
         let up = self.path.components().count() - 1;
-        format!("{}{chapter}{anchor}", "../".repeat(up))
+        format!("{}{}.md", "../".repeat(up), exercise.page(step))
     }
 
     /// mdBook includes nothing for an anchor that isn't there, and the rest of the file for one that
@@ -313,6 +358,20 @@ fn anchor_name(rest: &str) -> &str {
     let rest = rest.trim_start();
     let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
     &rest[..end.unwrap_or(rest.len())]
+}
+
+/// The kinds of text that a chapter marks, as mdBook marks its own: `> [!RULE]` begins one. The page's style draws the box.
+const KINDS: [&str; 4] = ["Rule", "Trap", "Edge", "Why"];
+
+/// The first line of a marked text.
+fn kind(line: &str) -> Option<String> {
+    let (before, rest) = line.split_once("> [!")?;
+    let name = rest.trim_end().strip_suffix(']')?;
+    let kind = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(name))?;
+    Some(format!(
+        "{before}> <strong class=\"kind {}\">{kind}</strong>\n{before}>",
+        kind.to_lowercase()
+    ))
 }
 
 /// `half_open_admits_one_probe` as `Half open admits one probe`.
@@ -382,19 +441,22 @@ mod tests {
     }
 
     #[test]
-    fn checks_are_sentences_with_their_names() {
+    fn checks_are_sentences_and_hints_open_one_by_one() {
         let html = expand(&Scratch::book(), "one.md", "{{#checks 02-breaker 1}}").unwrap();
         let expected = "<ul class=\"checks\" data-exercise=\"breaker\" data-step=\"trip\">\n\
-            <li data-check=\"failures_open_it\">Failures open it <code>failures_<wbr>open_<wbr>it</code></li>\n\
-            <li data-check=\"a_success_resets_the_streak\">A success resets the streak <code>a_<wbr>success_<wbr>resets_<wbr>the_<wbr>streak</code></li>\n\
-            </ul>\n\n";
+            <li data-check=\"failures_open_it\">Failures open it</li>\n\
+            <li data-check=\"a_success_resets_the_streak\">A success resets the streak</li>\n\
+            </ul>\n\n\
+            <details class=\"hint\">\n<summary>Show a hint (1 of 3)</summary>\n<p>Count <code>failures</code>.</p>\n\
+            <details class=\"hint\">\n<summary>Show a hint (2 of 3)</summary>\n<p></p>\n\
+            <details class=\"hint\">\n<summary>Show a hint (3 of 3)</summary>\n<p></p>\n\
+            </details>\n</details>\n</details>\n\n";
         assert_eq!(html, expected);
     }
 
     #[test]
     fn exercises_are_rows_that_link_to_their_chapters() {
         let scratch = Scratch::book();
-        scratch.write("Cargo.toml", "[workspace]\nmembers = [\"exercises/02-breaker\"]\n");
         let html =
             expand(&scratch, "deep/two.md", "| | |\n|---|---|\n{{#exercises}}\n| a | b |").unwrap();
         assert!(
@@ -404,28 +466,57 @@ mod tests {
     }
 
     #[test]
-    fn steps_link_to_their_anchors_from_any_chapter() {
+    fn steps_link_to_their_pages_from_any_page() {
         let scratch = Scratch::book();
         let steps = |path| expand(&scratch, path, "{{#steps 02-breaker}}").unwrap();
-        assert!(steps("one.md").contains("| 1 | [Trip](#trip) | 2 |"));
-        assert!(steps("one.md").contains(r"| 2 | [Fail \| fast](#fail-fast) | 1 |"));
-        assert!(steps("deep/two.md").contains("[Trip](../one.md#trip)"));
+        assert!(steps("one.md").contains("| 1 | [Trip](one/trip.md) | 2 |"));
+        assert!(steps("one.md").contains(r"| 2 | [Fail \| fast](one/fail-fast.md) | 1 |"));
+        assert!(steps("deep/two.md").contains("[Trip](../one/trip.md)"));
     }
 
     #[test]
-    fn a_mistake_stands_under_its_step_with_why_where_its_check_and_the_change() {
-        let text = expand(&Scratch::book(), "one.md", "{{#mistakes 02-breaker}}").unwrap();
+    fn a_mistake_has_why_where_its_check_and_the_change() {
+        let text = expand(&Scratch::book(), "one/trip.md", "{{#mistakes 02-breaker 1}}").unwrap();
         for part in [
-            "**Caught in [step 1](#trip): Trip**\n\n<details class=\"mistake\">\n\
-             <summary>A stale result closes the breaker</summary>",
+            "<details class=\"mistakes\" id=\"mistakes\" data-exercise=\"breaker\" data-step=\"trip\">\n\
+             <summary>Mistakes that these checks catch (1): read them when your step passes</summary>\n\n\
+             <details class=\"mistake\">\n<summary>A stale result closes the breaker</summary>",
             "It looks *harmless*.",
-            "somelib 1.2",
+            "**Where it happened.** somelib 1.2",
             "**Caught by** <code class=\"check\">failures_<wbr>open_<wbr>it</code>",
             "\n\n````````diff\n--- a/src/lib.rs",
-            "+b\n````````\n\n</details>",
+            "+b\n````````\n\n</details>\n\n</details>",
         ] {
             assert!(text.contains(part), "{part:?} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_step_without_mistakes_has_no_fold_of_them() {
+        let text = expand(&Scratch::book(), "one/fail-fast.md", "{{#mistakes 02-breaker 2}}");
+        assert_eq!(text.unwrap().trim(), "");
+    }
+
+    #[test]
+    fn what_shipped_is_listed_by_step_with_its_place() {
+        let scratch = Scratch::book();
+        let unknown = scratch.read("solutions/02-breaker/mistakes/1-stale.patch");
+        let unknown = unknown.replace("where: somelib 1.2\n", "").replace("A stale", "Another");
+        scratch.write("solutions/02-breaker/mistakes/2-unknown.patch", &unknown);
+        let text = expand(&scratch, "one/production.md", "{{#shipped 02-breaker}}").unwrap();
+        assert!(text.contains("<summary>Step 1, Trip: 1</summary>"), "{text}");
+        assert!(text.contains("- **A stale result closes the breaker.** somelib 1.2\n"), "{text}");
+        assert!(text.contains("](../one/trip.md#mistakes)"), "{text}");
+        assert!(!text.contains("Another"), "{text}");
+    }
+
+    #[test]
+    fn a_marked_text_begins_with_its_kind() {
+        let text = expand(&Scratch::book(), "one.md", "- a\n\n  > [!RULE]\n  > One.").unwrap();
+        let expected = "- a\n\n  > <strong class=\"kind rule\">Rule</strong>\n  >\n  > One.\n";
+        assert_eq!(text, expected);
+        let mdbooks = "> [!NOTE]\n> One.\n";
+        assert_eq!(expand(&Scratch::book(), "one.md", mdbooks).unwrap(), mdbooks);
     }
 
     #[test]
@@ -461,6 +552,8 @@ mod tests {
             ("{{#answer a}}", "this answer has no {{/answer}}"),
             ("{{#covered}}", "no prediction stands before it"),
             ("{{/covered}}", "no {{#covered}} stands before it"),
+            ("{{#fold a}}", "this fold has no {{/fold}}"),
+            ("{{#shipped 09-gone}}", "there is no exercise `09-gone`"),
             ("{{#include ../gone.rs}}", "cannot include ../gone.rs"),
             (
                 "{{#include ../../solutions/02-breaker/src/lib.rs:gone}}",
@@ -492,7 +585,7 @@ mod tests {
         let text = "{{#answer a}}\n{{#answer b}}\n{{/answer}}\n{{#x}}";
         let errors = expand(&Scratch::book(), "one.md", text).unwrap_err();
         assert_eq!(errors.len(), 2, "{errors:?}");
-        assert!(errors[0].starts_with("2: the answer that line 1 begins"), "{errors:?}");
+        assert!(errors[0].starts_with("2: the fold that line 1 begins"), "{errors:?}");
         assert!(errors[1].starts_with("4: "), "{errors:?}");
     }
 

@@ -10,9 +10,10 @@ use mdbook_driver::MDBook;
 use mdbook_driver::book::BookItem;
 use mdbook_driver::builtin_preprocessors::{IndexPreprocessor, LinkPreprocessor};
 use mdbook_driver::config::{Config, HtmlConfig};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 
 use crate::preprocess::Directives;
 
@@ -22,6 +23,8 @@ pub struct Rendered {
     pub sources: BTreeMap<String, String>,
     /// What mdBook warned of; it fails on little.
     pub warnings: Vec<String>,
+    /// Where the parts of a chapter are that once was one page: `/one.html#trip` → `one/trip.html`.
+    pub moved: BTreeMap<String, String>,
 }
 
 /// What only the live server's pages have, from `book/`.
@@ -34,7 +37,7 @@ const LIVE_STYLE: &str = "theme/live.css";
 /// On an error `out` still holds the earlier content, unless the rendering itself failed.
 pub fn render(root: &Path, out: &Path, live: bool) -> Result<Rendered> {
     let warnings = Warnings::default();
-    let sources = tracing::subscriber::with_default(warnings.clone(), || {
+    let (sources, moved) = tracing::subscriber::with_default(warnings.clone(), || {
         let book = root.join("book");
         // Not `MDBook::load`: that lets the environment change the configuration.
         let file = book.join("book.toml");
@@ -48,14 +51,19 @@ pub fn render(root: &Path, out: &Path, live: bool) -> Result<Rendered> {
             add(&mut config, "output.html.additional-css", LIVE_STYLE)?;
         }
         let mut book = MDBook::load_with_config(book, config)?;
+        let moved = moved(&book);
+        let list = "output.html.redirect";
+        let mut redirects: BTreeMap<String, String> = book.config.get(list)?.unwrap_or_default();
+        redirects.extend(moved.clone());
+        book.config.set(list, redirects)?;
         book.with_preprocessor(Directives::new(root))
             .with_preprocessor(LinkPreprocessor::new())
             .with_preprocessor(IndexPreprocessor::new());
         book.build()?;
-        anyhow::Ok(sources(&book))
+        anyhow::Ok((sources(&book), moved))
     })?;
     let warnings = warnings.take();
-    Ok(Rendered { sources, warnings })
+    Ok(Rendered { sources, warnings, moved })
 }
 
 /// Adds a file to a list of files in the configuration.
@@ -74,6 +82,65 @@ fn sources(book: &MDBook) -> BTreeMap<String, String> {
     chapters.map(|path| (slashes(&path.with_extension("html")), slashes(path))).collect()
 }
 
+/// Old addresses within chapters that have pages of their own: of a page's name, and of each heading that its chapter's
+/// opening doesn't have.
+fn moved(book: &MDBook) -> BTreeMap<String, String> {
+    let chapters = book.iter().filter_map(|item| match item {
+        BookItem::Chapter(chapter) => Some((chapter.path.as_ref()?, chapter)),
+        _ => None,
+    });
+    let mut moved = BTreeMap::new();
+    for (path, chapter) in chapters {
+        let own = headings(&chapter.content);
+        let opening = path.with_extension("html").to_string_lossy().into_owned();
+        let pages = chapter.sub_items.iter().filter_map(|item| match item {
+            BookItem::Chapter(page) => Some((page.path.as_ref()?, page)),
+            _ => None,
+        });
+        for (path, page) in pages {
+            let address = path.with_extension("html").to_string_lossy().replace('\\', "/");
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let parts = headings(&page.content).into_iter();
+            let parts = parts.map(|id| (id.clone(), format!("{address}#{id}")));
+            for (id, to) in parts.chain([(name, address.clone())]) {
+                if !own.contains(&id) {
+                    moved.insert(format!("/{opening}#{id}"), to);
+                }
+            }
+        }
+    }
+    moved
+}
+
+/// The ids that mdBook gives to the headings of a page.
+fn headings(markdown: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut text: Option<String> = None;
+    let mut given = None;
+    for event in Parser::new_ext(markdown, Options::ENABLE_HEADING_ATTRIBUTES) {
+        match event {
+            Event::Start(Tag::Heading { id, .. }) => {
+                text = Some(String::new());
+                given = id.map(|id| id.to_string());
+            }
+            Event::Text(part) | Event::Code(part) => {
+                if let Some(text) = &mut text {
+                    text.push_str(&part);
+                }
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                let text = text.take().unwrap_or_default().to_lowercase();
+                let kept =
+                    text.trim().chars().filter(|c| c.is_alphanumeric() || " _-".contains(*c));
+                let id = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+                ids.push(given.take().unwrap_or(id));
+            }
+            _ => {}
+        }
+    }
+    ids
+}
+
 /// Collects mdBook's warnings and errors, which it logs.
 #[derive(Clone, Default)]
 struct Warnings(Arc<Mutex<Vec<String>>>);
@@ -89,7 +156,7 @@ impl Subscriber for Warnings {
         *metadata.level() <= Level::WARN && metadata.target().starts_with("mdbook")
     }
 
-    fn event(&self, event: &Event<'_>) {
+    fn event(&self, event: &tracing::Event<'_>) {
         let mut message = Message(String::new());
         event.record(&mut message);
         let mut warnings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,8 +207,8 @@ mod tests {
     fn the_same_sources_give_the_same_bytes() {
         let scratch = Scratch::book();
         let every_directive = "# One\n\n{{#steps 02-breaker}}\n\n{{#figure outage | It stops.}}\n\n\
-            ## Trip\n\n{{#checks 02-breaker 1}}\n\n{{#answer Why?}}\n*So.*\n{{/answer}}\n\n\
-            ## Fail fast\n\n{{#mistakes 02-breaker}}\n";
+            ## The outage\n\n{{#answer Why?}}\n*So.*\n{{/answer}}\n\n{{#fold All}}\n*So.*\n{{/fold}}\n\n\
+            ## Shipped\n\n{{#shipped 02-breaker}}\n";
         scratch.write("book/src/one.md", every_directive);
         let out = scratch.root().join("out");
         let [first, second] = [(), ()].map(|()| {
@@ -156,6 +223,25 @@ mod tests {
         for (path, bytes) in &first {
             assert!(bytes == &second[path], "{path} differs");
         }
+    }
+
+    #[test]
+    fn old_addresses_within_a_chapter_go_on_to_its_pages() {
+        let scratch = Scratch::book();
+        let out = scratch.root().join("out");
+        let moved = render(scratch.root(), &out, false).unwrap().moved;
+        let moved: Vec<_> = moved.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        assert_eq!(
+            moved,
+            [
+                ("/one.html#fail-fast", "one/fail-fast.html"),
+                ("/one.html#limits-of-two", "one/trip.html#limits-of-two"),
+                ("/one.html#quick", "one/fail-fast.html#quick"),
+                ("/one.html#trip", "one/trip.html"),
+            ]
+        );
+        let opening = fs::read_to_string(out.join("one.html")).unwrap();
+        assert!(opening.contains("\"#fail-fast\":\"one/fail-fast.html\""), "{opening}");
     }
 
     #[test]

@@ -12,19 +12,28 @@ const FILES: &[(&str, &str)] = &[
         "book/book.toml",
         "[book]\ntitle = \"T\"\n[build]\ncreate-missing = false\n[output.html]\ninput-404 = \"\"\n",
     ),
-    ("book/src/SUMMARY.md", "# Summary\n\n- [One](one.md)\n- [Two](two.md)\n- [Three]()\n"),
-    ("book/src/one.md", "# One\n\nSee [two](two.md#the-idea).\n\n## Trip\n\n## Fail fast\n"),
+    (
+        "book/src/SUMMARY.md",
+        "# Summary\n\n- [One](one.md)\n  - [Trip](one/trip.md)\n  - [Fail fast](one/fail-fast.md)\n- [Two](two.md)\n- [Three]()\n",
+    ),
+    ("book/src/one.md", "# One\n\nSee [two](two.md#the-idea).\n\n## The outage\n"),
+    (
+        "book/src/one/trip.md",
+        "# Trip\n\n## `Limits`, of *two*\n\n{{#checks 02-breaker 1}}\n\n{{#mistakes 02-breaker 1}}\n",
+    ),
+    ("book/src/one/fail-fast.md", "# Fail {#quick}\n\n{{#checks 02-breaker 2}}\n"),
     ("book/src/two.md", "# Two\n\n## The idea\n"),
     (
         "book/src/figures/outage.svg",
         "<svg role=\"img\" viewBox=\"0 0 9 9\" data-command=\"cargo xtask lab breaker --seed 7\">\n\n\
          <title>An outage</title>\n<desc>Calls stop for 30 s.</desc>\n\n<path d=\"M0 0\"/>\n</svg>\n",
     ),
+    ("Cargo.toml", "[workspace]\nmembers = [\"exercises/02-breaker\"]\n"),
     (
         "exercises/02-breaker/exercise.toml",
         "id = \"breaker\"\ntitle = \"The breaker\"\nchapter = \"one.md\"\nsummary = \"Rejects early\"\n\
-         [[step]]\nid = \"trip\"\ntitle = \"Trip\"\nanchor = \"trip\"\nhints = [\"\", \"\", \"\"]\n\
-         [[step]]\nid = \"fail-fast\"\ntitle = \"Fail | fast\"\nanchor = \"fail-fast\"\nhints = [\"\", \"\", \"\"]\n",
+         [[step]]\nid = \"trip\"\ntitle = \"Trip\"\nhints = [\"Count `failures`.\", \"\", \"\"]\n\
+         [[step]]\nid = \"fail-fast\"\ntitle = \"Fail | fast\"\nhints = [\"\", \"\", \"\"]\n",
     ),
     (
         "exercises/02-breaker/tests/steps/step_1_trip.rs",
@@ -57,6 +66,10 @@ impl Scratch {
 
     pub fn root(&self) -> &Path {
         self.0.path()
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root().join(path)).expect("a file")
     }
 
     pub fn write(&self, path: &str, text: &str) {

@@ -58,7 +58,7 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
         }
         witness(workbook, exercise, &mut found);
         modules(workbook, exercise, &mut found)?;
-        chapter(workbook, exercise, &toml, &mut found);
+        pages(workbook, exercise, &toml, &mut found);
         untouched_copies(workbook, exercise, mode, &mut found)?;
     }
     readme(workbook, mode, &mut found)?;
@@ -141,48 +141,21 @@ fn modules(workbook: &Workbook, exercise: &Exercise, found: &mut Findings) -> Re
     Ok(())
 }
 
-fn chapter(workbook: &Workbook, exercise: &Exercise, toml: &str, found: &mut Findings) {
-    let path = workbook.root.join("book").join("src").join(&exercise.chapter);
-    let Ok(text) = fs::read_to_string(&path) else {
-        found.wrong(format!("{toml}: there is no book/src/{}", exercise.chapter));
-        return;
-    };
-    let contents = path.with_file_name("SUMMARY.md");
-    let contents = fs::read_to_string(contents).unwrap_or_default();
-    if !contents.contains(&format!("]({})", exercise.chapter)) {
-        found.wrong(format!("{toml}: book/src/SUMMARY.md has no line with ({})", exercise.chapter));
-    }
-    let anchors = anchors(&text);
-    for step in exercise.steps.iter().filter(|step| !anchors.contains(&step.anchor)) {
-        let anchor = &step.anchor;
-        let chapter = &exercise.chapter;
-        found.wrong(format!("{toml}: no heading of book/src/{chapter} has the anchor `{anchor}`; add `{{#{anchor}}}` to one"));
-    }
-}
-
-/// The anchors that mdBook gives to a chapter's headings: the explicit id, or else the text.
-fn anchors(markdown: &str) -> BTreeSet<String> {
-    let mut in_code = false;
-    let mut anchors = BTreeSet::new();
-    for line in markdown.lines() {
-        if line.trim_start().starts_with("```") {
-            in_code = !in_code;
+/// The pages of an exercise: the opening, one for each step, the lab, and what holds in production.
+fn pages(workbook: &Workbook, exercise: &Exercise, toml: &str, found: &mut Findings) {
+    let source = workbook.root.join("book").join("src");
+    let contents = fs::read_to_string(source.join("SUMMARY.md")).unwrap_or_default();
+    let opening = exercise.page(None);
+    let steps = exercise.steps.iter().map(|step| exercise.page(Some(step)));
+    let others = [opening.clone(), format!("{opening}/lab"), format!("{opening}/production")];
+    for page in others.into_iter().chain(steps) {
+        let file = format!("{page}.md");
+        if !source.join(&file).is_file() {
+            found.wrong(format!("{toml}: there is no book/src/{file}"));
+        } else if !contents.contains(&format!("]({file})")) {
+            found.wrong(format!("{toml}: book/src/SUMMARY.md has no line with ({file})"));
         }
-        let text = line.trim_start_matches('#');
-        if in_code || text == line || !text.starts_with(' ') {
-            continue;
-        }
-        let explicit = text.rsplit_once('{').and_then(|(_, attributes)| {
-            let attributes = attributes.trim_end().strip_suffix('}')?;
-            attributes.split_whitespace().find_map(|attribute| attribute.strip_prefix('#'))
-        });
-        let from_text = || {
-            let kept = text.trim().chars().filter(|c| c.is_alphanumeric() || " _-".contains(*c));
-            kept.map(|c| if c == ' ' { '-' } else { c }).collect::<String>().to_lowercase()
-        };
-        anchors.insert(explicit.map_or_else(from_text, str::to_owned));
     }
-    anchors
 }
 
 /// `.starter` holds what readers get: the sources and the sums of the spec.
@@ -226,16 +199,4 @@ fn untouched_copies(
         Mode::Bless => found.told.extend(outcome),
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::anchors;
-
-    #[test]
-    fn the_anchors_of_a_chapter_are_those_of_its_headings() {
-        let chapter = "# The Circuit Breaker\n## Step 1: `trip` {#trip}\n### a_b - c!\n```sh\n# not a heading\n```\n#not-one\n";
-        let found: Vec<_> = anchors(chapter).into_iter().collect();
-        assert_eq!(found, ["a_b---c", "the-circuit-breaker", "trip"]);
-    }
 }

@@ -186,7 +186,8 @@ fn every_other_finding_says_what_to_do_too() {
         "pub fn add_5",
         "fn unused() {}\npub fn add_5",
     );
-    workbook.replace("book/src/summer.md", "Adding 4", "Adding four");
+    std::fs::remove_file(workbook.path("book/src/summer/add-4.md")).unwrap();
+    workbook.replace("book/src/SUMMARY.md", "(summer/add-5.md)", "(summer/add-6.md)");
     workbook.write(&format!("{exercise}/tests/steps/step_6_add_6.rs"), "");
     workbook.replace(&format!("{exercise}/Cargo.toml"), "path = \"src/lib.rs\"\n", "");
     workbook.write("exercises/03-stray/exercise.toml", "");
@@ -199,7 +200,8 @@ fn every_other_finding_says_what_to_do_too() {
        wrong  exercises/03-stray has an exercise.toml, and Cargo.toml doesn't name it: add it to `members`, or move it away
        wrong  exercises/02-summer/Cargo.toml: give `path = "src/lib.rs"` in [lib], so that cargo starts without that file too
        wrong  exercises/02-summer/tests/steps/step_6_add_6.rs belongs to no step of exercise.toml: declare it or rename it
-       wrong  exercises/02-summer/exercise.toml: no heading of book/src/summer.md has the anchor `adding-4`; add `{#adding-4}` to one
+       wrong  exercises/02-summer/exercise.toml: there is no book/src/summer/add-4.md
+       wrong  exercises/02-summer/exercise.toml: book/src/SUMMARY.md has no line with (summer/add-5.md)
        wrong  exercises/02-summer/.starter/src/lib.rs is not current: it is a copy of the exercise's; `cargo xtask reset summer` if you solved the exercise, `cargo xtask check --bless` if you changed the starter
        wrong  exercises/02-summer/.starter/spec.sum is not current: run `cargo xtask check --bless`
     "#);
@@ -234,7 +236,7 @@ fn every_other_finding_says_what_to_do_too() {
               adding is more than copying
               got 4, expected 3
     ");
-    assert!(ran.stdout.ends_with("check: 15 findings to mend\n"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("check: 16 findings to mend\n"), "{}", ran.stdout);
 }
 
 #[test]
@@ -425,8 +427,8 @@ fn lab_and_book_pass_their_arguments_on_and_check_compares_the_figures() {
     let program = workbook.xtask(&["lab", "1", "--program", "--without-yours"]);
     let built = program.stdout.trim_end();
     assert!(program.code == 0 && Path::new(built).is_file(), "{built} is the lab's program");
-    let book = workbook.xtask(&["book", "--static", "--open=adder#adding-1"]);
-    assert_eq!((book.code, &*book.stdout), (0, "book [\"build\", \"--open=adder#adding-1\"]\n"));
+    let book = workbook.xtask(&["book", "--static", "--open=adder/add-1"]);
+    assert_eq!((book.code, &*book.stdout), (0, "book [\"build\", \"--open=adder/add-1\"]\n"));
     let book = workbook.xtask(&["book", "--port", "4000", "--open"]);
     let arguments = book.stdout.strip_prefix("book [\"serve\", \"--xtask=");
     assert!(

@@ -45,6 +45,9 @@ fn a_new_exercise_is_a_draft_that_check_accepts() {
     03-load-shedding is a draft: lists leave it out, and so does `verify` without a name.
        Cargo.toml
        book/src/SUMMARY.md
+       book/src/load-shedding/begin.md
+       book/src/load-shedding/lab.md
+       book/src/load-shedding/production.md
        book/src/load-shedding.md
        exercises/03-load-shedding/Cargo.toml
        exercises/03-load-shedding/bench/Cargo.toml
@@ -68,7 +71,9 @@ fn a_new_exercise_is_a_draft_that_check_accepts() {
      renew    cargo xtask check --bless load-shedding, after each change of its starter or its spec
      publish  remove `draft = true` from exercises/03-load-shedding/exercise.toml, then cargo xtask check --bless
     ");
-    assert!(workbook.read("book/src/SUMMARY.md").contains("- [Load shedding](load-shedding.md)\n"));
+    let contents = workbook.read("book/src/SUMMARY.md");
+    let nested = "- [Load shedding](load-shedding.md)\n  - [As many as there is room for](load-shedding/begin.md)\n";
+    assert!(contents.contains(nested), "{contents}");
     let members = workbook.read("Cargo.toml");
     assert!(
         members.contains("\"exercises/02-summer\",\n    \"exercises/03-load-shedding\",\n"),
@@ -113,7 +118,7 @@ fn a_new_exercise_is_a_draft_that_check_accepts() {
     next: step 1, begin                exercises/03-load-shedding/src/lib.rs:11
       to do   the_last_place_is_given_and_no_more
               step 1: admit a call, or don't, while 0 of 3 run
-      read    cargo xtask book --open load-shedding#begin
+      read    cargo xtask book --open load-shedding/begin
       hint    cargo xtask hint load-shedding 1
     ");
     let ran = workbook.xtask(&["verify"]);

@@ -33,7 +33,7 @@ fn each_call_of_hint_shows_one_level_more_and_the_last_says_where_to_go() {
      hint 3 of 3
        c
      That was the last hint. From here:
-       read      cargo xtask book --open adder#adding-1
+       read      cargo xtask book --open adder/add-1
        solution  cargo xtask solution adder --diff
     ");
     assert_eq!(hint(&["adder"]), third, "all three stay");

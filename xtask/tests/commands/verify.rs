@@ -31,7 +31,7 @@ fn a_fresh_clone_says_that_failing_is_the_start_and_what_to_do() {
               step 1: add 1 to 1
       to do   ten_grows_by_1
               step 1: add 1 to 10
-      read    cargo xtask book --open adder#adding-1
+      read    cargo xtask book --open adder/add-1
       hint    cargo xtask hint adder 1
     ");
     assert!(
@@ -67,7 +67,7 @@ fn a_check_that_comes_to_a_later_task_has_failed_and_one_that_passed_before_is_n
       FAILED  ten_grows_by_1
               your code came to "step 2: add 2 to 10", where this check should not lead: see what it does in step 1
               in exercises/01-adder/tests/steps/step_1_add_1.rs:11
-      read    cargo xtask book --open adder#adding-1
+      read    cargo xtask book --open adder/add-1
       hint    cargo xtask hint adder 1
     "#);
 
@@ -90,7 +90,7 @@ fn a_check_that_comes_to_a_later_task_has_failed_and_one_that_passed_before_is_n
       FAILED  ten_grows_by_1
               as above
               in exercises/01-adder/tests/steps/step_1_add_1.rs:11
-      read    cargo xtask book --open adder#adding-1
+      read    cargo xtask book --open adder/add-1
       hint    cargo xtask hint adder 1
     ");
 }
@@ -119,7 +119,7 @@ fn the_first_open_step_is_shown_and_then_what_comes_after_all_have_passed() {
               adding is more than copying
               got 22, expected 12
               in exercises/01-adder/tests/steps/step_2_add_2.rs:12
-      read    cargo xtask book --open adder#adding-2
+      read    cargo xtask book --open adder/add-2
       hint    cargo xtask hint adder 2
     ");
 
@@ -143,7 +143,7 @@ fn the_first_open_step_is_shown_and_then_what_comes_after_all_have_passed() {
               step 1: add 1 to 1
       to do   ten_grows_by_1
               step 1: add 1 to 10
-      read    cargo xtask book --open summer#adding-1
+      read    cargo xtask book --open summer/add-1
       hint    cargo xtask hint summer 1
     ");
 

@@ -29,10 +29,15 @@ impl Workbook {
             "Cargo.toml",
             "[workspace]\nresolver = \"3\"\nmembers = [\n    \"exercises/01-adder\",\n    \"exercises/02-summer\",\n    \"solutions/*\",\n]\n[profile.dev]\ndebug = \"line-tables-only\"\n",
         );
-        workbook.write(
-            "book/src/SUMMARY.md",
-            "- [A](adder.md)\n- [S](summer.md)\n- [Load shedding]()\n",
-        );
+        let pages = |id: &str| {
+            let steps = (1..=STEPS).map(|n| format!("  - [Add {n}]({id}/add-{n}.md)\n"));
+            let steps = steps.collect::<Vec<_>>().concat();
+            format!(
+                "- [{id}]({id}.md)\n{steps}  - [Lab]({id}/lab.md)\n  - [Use]({id}/production.md)\n"
+            )
+        };
+        let contents = pages("adder") + &pages("summer") + "- [Load shedding]()\n";
+        workbook.write("book/src/SUMMARY.md", &contents);
         workbook.add_exercise("01", "adder");
         workbook.add_exercise("02", "summer");
         workbook.publish();
@@ -67,17 +72,17 @@ impl Workbook {
         let mut toml = format!(
             "id = \"{id}\"\ntitle = \"The {id}\"\nchapter = \"{id}.md\"\nsummary = \"Adds\"\n"
         );
-        let [mut starter, mut reference, mut modules, mut chapter] = [const { String::new() }; 4];
+        let [mut starter, mut reference, mut modules] = [const { String::new() }; 3];
         for n in 1..=STEPS {
             toml += &format!(
-                "[[step]]\nid = \"add-{n}\"\ntitle = \"Add {n}\"\nanchor = \"adding-{n}\"\nhints = [\"a\", \"b\", \"c\"]\n"
+                "[[step]]\nid = \"add-{n}\"\ntitle = \"Add {n}\"\nhints = [\"a\", \"b\", \"c\"]\n"
             );
             starter += &format!(
                 "pub fn add_{n}(x: u32) -> u32 {{\n    todo!(\"step {n}: add {n} to {{x}}\")\n}}\n"
             );
             reference += &format!("pub fn add_{n}(x: u32) -> u32 {{\n    x + {n}\n}}\n");
             modules += &format!("mod step_{n}_add_{n};\n");
-            chapter += &format!("## Adding {n}\n");
+            self.write(&format!("book/src/{id}/add-{n}.md"), "");
             let checks: String = [("zero", 0), ("one", 1), ("ten", 10)]
                 .map(|(name, x)| {
                     let sum = x + n;
@@ -104,7 +109,9 @@ impl Workbook {
             &format!("{solution}/tests/spec.rs"),
             &format!("extern crate {id}_solution as {id};\n#[macro_use]\nextern crate witness;\n#[path = \"../../../{exercise}/tests/steps/mod.rs\"]\nmod steps;\n"),
         );
-        self.write(&format!("book/src/{id}.md"), &chapter);
+        for page in ["", "/lab", "/production"] {
+            self.write(&format!("book/src/{id}{page}.md"), "");
+        }
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {

@@ -15,7 +15,8 @@ pub struct Exercise {
     pub id: String,
     /// As the book and the commands show it.
     pub title: String,
-    /// The chapter's file in `book/src`.
+    /// The file in `book/src` that opens the chapter, `circuit-breaker.md`. The chapter's other pages are in the folder of
+    /// this name: one for each step, `lab.md` and `production.md`.
     pub chapter: String,
     /// What a reader builds, in a sentence for the book's and the README's lists.
     #[serde(default)]
@@ -38,12 +39,10 @@ pub struct Exercise {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Unique in its exercise.
+    /// Unique in its exercise. The step's page is called by it, too.
     pub id: String,
     /// As the book and the commands show it.
     pub title: String,
-    /// The heading in the chapter.
-    pub anchor: String,
     /// From the weakest to the strongest.
     pub hints: [String; 3],
     /// Checks that the untouched starter passes; every other check fails by its `todo!`.
@@ -154,9 +153,10 @@ impl Exercise {
         self.path(Subject::Reader).join("src").join("lib.rs")
     }
 
-    /// What `cargo xtask book --open` takes, with or without a step's anchor.
+    /// The page that opens the chapter or that explains a step, as `cargo xtask book --open` takes it: `circuit-breaker/trip`.
+    /// With `.md` it is the page's file in `book/src`, with `.html` its address.
     pub fn page(&self, step: Option<&Step>) -> String {
-        let page = self.chapter.trim_end_matches(".md");
-        step.map_or_else(|| page.to_owned(), |step| format!("{page}#{}", step.anchor))
+        let opening = self.chapter.trim_end_matches(".md");
+        step.map_or_else(|| opening.to_owned(), |step| format!("{opening}/{}", step.id))
     }
 }

@@ -14,8 +14,8 @@ pub struct Mistake {
     pub title: String,
     /// Why people make it.
     pub why: String,
-    /// Where it happened.
-    pub place: String,
+    /// Where it shipped, if we know of a place.
+    pub place: Option<String>,
     /// The step whose check catches it, from 1.
     pub step: usize,
     /// The name of that check.
@@ -52,12 +52,12 @@ impl Exercise {
     /// The mistake of a patch file's text.
     fn mistake(&self, root: &Path, text: &str) -> Result<Mistake> {
         let (mut values, diff) = header(text, &["title", "why", "where", "caught-by"])?;
+        let place = values.remove("where");
         let mut value = |key| {
             let value = values.remove(key).filter(|value| !value.is_empty());
             value.with_context(|| format!("the header needs `{key}: …`"))
         };
-        let (title, why, place) = (value("title")?, value("why")?, value("where")?);
-        let caught_by = value("caught-by")?;
+        let (title, why, caught_by) = (value("title")?, value("why")?, value("caught-by")?);
         let (module, check) = caught_by
             .split_once("::")
             .with_context(|| format!("caught-by: `{caught_by}` is not `step_N_id::check`"))?;
@@ -120,11 +120,8 @@ mod tests {
     fn mistakes(patches: &[(&str, &str)]) -> Vec<(String, Result<Mistake>)> {
         let root = TempDir::new().unwrap();
         let write = |path: &str, text: &str| files::write(&root.path().join(path), text.as_bytes());
-        let step = |id| {
-            format!(
-                "[[step]]\nid = \"{id}\"\ntitle = \"T\"\nanchor = \"a\"\nhints = [\"\", \"\", \"\"]\n"
-            )
-        };
+        let step =
+            |id| format!("[[step]]\nid = \"{id}\"\ntitle = \"T\"\nhints = [\"\", \"\", \"\"]\n");
         let toml = "id = \"breaker\"\ntitle = \"B\"\nchapter = \"b.md\"\n".to_owned();
         write("exercises/02-breaker/exercise.toml", &(toml + &step("trip") + &step("fail-fast")))
             .unwrap();
@@ -151,7 +148,7 @@ mod tests {
         let expected = Mistake {
             title: "t: u".to_owned(),
             why: "a, b".to_owned(),
-            place: "w".to_owned(),
+            place: Some("w".to_owned()),
             step: 2,
             check: "open_rejects".to_owned(),
             diff: "-a\n+b\n".to_owned(),

@@ -6,7 +6,6 @@
 //! |---|---|
 //! | `GET session` | what a page needs to know: a token, the exercises, where the workbook is |
 //! | `GET events` | server-sent events: the verdicts of `verify`, and that the book was rebuilt |
-//! | `GET hint/{exercise}/{step}/{level}` | one hint, as text |
 //! | `GET lab/{name}` | a lab's scenes and knobs |
 //! | `POST run` | one run of a lab, with the knobs of the page |
 //!
@@ -52,7 +51,7 @@ pub struct Options {
     pub xtask: Option<PathBuf>,
     /// 0 takes any free port.
     pub port: u16,
-    /// A page to open in the browser, `circuit-breaker#trip`; empty for the first.
+    /// A page to open in the browser, `circuit-breaker/trip`; empty for the first.
     pub open: Option<String>,
 }
 
@@ -136,7 +135,6 @@ fn router(live: Arc<Live>, out: &Path) -> Router {
     let asked = Router::new()
         .route("/session", get(session))
         .route("/events", get(events))
-        .route("/hint/{exercise}/{step}/{level}", get(hint))
         .route("/lab/{name}", get(lab))
         .route("/run", post(run))
         .with_state(Arc::clone(&live));
@@ -167,13 +165,6 @@ async fn events(
     let states = WatchStream::new(live.verdicts.clone());
     Sse::new(states.map(|state| Ok(Event::default().data(&*state))))
         .keep_alive(KeepAlive::default())
-}
-
-async fn hint(
-    State(live): State<Arc<Live>>,
-    UrlPath((exercise, step, level)): UrlPath<(String, String, usize)>,
-) -> Result<String, Refusal> {
-    session::hint(&live.root, &exercise, &step, level).map_err(|error| refuse(&error))
 }
 
 async fn lab(

@@ -1,11 +1,11 @@
-//! What a page needs to know of the workbook, and the hints.
+//! What a page needs to know of the workbook.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use workbook::{Exercise, Workbook};
 
@@ -20,24 +20,15 @@ pub fn describe(root: &Path, token: &str) -> Result<Value> {
 
 fn exercise(exercise: &Exercise) -> Value {
     let steps = exercise.steps.iter().map(|step| {
-        json!({ "id": step.id, "number": step.number, "title": step.title, "anchor": step.anchor, "hints": step.hints.len() })
+        json!({ "id": step.id, "number": step.number, "title": step.title, "page": format!("{}.html", exercise.page(Some(step))) })
     });
     json!({
         "id": exercise.id,
         "title": exercise.title,
-        "page": exercise.chapter.replace(".md", ".html"),
+        "page": format!("{}.html", exercise.page(None)),
         "source": format!("exercises/{}/src/lib.rs", exercise.folder),
         "steps": steps.collect::<Vec<_>>(),
     })
-}
-
-/// Hint number `level` of a step, from 1.
-pub fn hint(root: &Path, exercise: &str, step: &str, level: usize) -> Result<String> {
-    let exercise = Workbook::at(root).exercise(exercise)?;
-    let step = exercise.steps.iter().find(|it| it.id == step);
-    let step = step.with_context(|| format!("{} has no such step", exercise.id))?;
-    let hint = level.checked_sub(1).and_then(|index| step.hints.get(index));
-    hint.cloned().context("there is no further hint")
 }
 
 /// The workbook whose book is served at `address`, if one is.
