@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use workbook::files::{self, Tree};
-use workbook::{Change, Exercise, Sources, Subject, Workbook, slashes};
+use workbook::{Change, Exercise, Kind, Sources, Subject, Workbook, slashes};
 
 use crate::output::{self, bold, count, green, indent, red, wrap};
 use crate::patch;
@@ -32,6 +32,9 @@ pub struct Args {
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let exercise = workbook.exercise(&args.exercise)?;
     let id = &exercise.id;
+    if exercise.kind == Kind::Gameday {
+        bail!("`{id}` has no checks to escape from: play it, with cargo xtask gameday");
+    }
     let sources = Sources::read(&workbook.root, &exercise)?;
     let solution = workbook.root.join(exercise.path(Subject::Solution)).join("src").join("lib.rs");
     let solution = files::read_text(&solution)?;

@@ -22,6 +22,7 @@ mod mistakes;
 mod new;
 mod output;
 mod patch;
+mod played;
 mod process;
 mod progress;
 mod report;

@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, stdin, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use workbook::{Exercise, Mistake, Sources, Step, Subject, Workbook, files, nearest};
+use workbook::{Exercise, Kind, Mistake, Sources, Step, Subject, Workbook, files, nearest};
 
 use crate::output::{self, bold, count, green, indent, red, wrap};
 use crate::patch;
@@ -30,6 +30,9 @@ pub struct Args {
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let exercise = workbook.exercise(&args.exercise)?;
     let id = &exercise.id;
+    if exercise.kind == Kind::Gameday {
+        bail!("the wrong answers to `{id}` are services, and are played: its chapter shows them");
+    }
     let found = exercise.mistakes(&workbook.root)?.into_iter();
     // What is wrong with a file is the business of `check`.
     let mut mistakes: Vec<_> =

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use workbook::{Exercise, Workbook};
+use workbook::{Exercise, Kind, Workbook};
 
 use self::findings::Findings;
 use crate::cargo;
@@ -98,7 +98,7 @@ pub fn bless(workbook: &Workbook, exercise: &str) -> Result<Vec<String>> {
 /// All parts run, whatever the earlier ones found. With exercises named, those parts that are about
 /// one.
 pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
-    let exercises = workbook.selected(&args.exercises)?;
+    let all = workbook.selected(&args.exercises)?;
     let parts = match (&*args.only, args.bless, &*args.exercises) {
         ([], true, _) => vec![Part::Format],
         ([], false, []) => Part::value_variants().to_vec(),
@@ -111,8 +111,10 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         output::err(&format!("a copy to work on: {}", scratch::copy(workbook)?));
     }
     let copy = scratch::workbook(workbook)?;
+    // What is played has no spec: its services are held by playing them.
+    let exercises: Vec<_> = all.iter().filter(|it| it.kind == Kind::Spec).cloned().collect();
     let check = |part| match part {
-        Part::Format => declared::check(workbook, &exercises, mode),
+        Part::Format => declared::check(workbook, &all, mode),
         Part::Starters => Ok(each(&copy, &exercises, starters::check)),
         Part::Solutions => Ok(each(&copy, &exercises, solutions::check)),
         Part::Right => Ok(each(&copy, &exercises, right::check)),

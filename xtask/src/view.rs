@@ -1,6 +1,6 @@
 //! The report for people: a line an exercise, then the one step to work on.
 
-use workbook::{Exercise, Subject, slashes};
+use workbook::{Exercise, Kind, Subject, slashes};
 
 use crate::output::{bold, count, green, indent, red, wrap, yellow};
 use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport};
@@ -169,6 +169,11 @@ fn all_passed(exercises: &[Exercise], report: &Report, subject: Subject) -> Stri
 /// What to do with an exercise that is done.
 fn afterwards(exercise: &Exercise) -> String {
     let (id, page) = (&exercise.id, exercise.page(None));
+    if exercise.kind == Kind::Gameday {
+        return format!(
+            "   play     cargo xtask gameday\n   compare  cargo xtask solution {id} --diff\n   read     cargo xtask book --open {page}\n"
+        );
+    }
     format!(
         "   lab      cargo xtask lab {id}\n   compare  cargo xtask solution {id} --diff\n   play     cargo xtask mistakes {id}\n   read     cargo xtask book --open {page}\n"
     )

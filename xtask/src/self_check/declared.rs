@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use workbook::files::{self, Tree};
-use workbook::{Exercise, PUBLISHED, Sources, Subject, Workbook, slashes};
+use workbook::{Exercise, Kind, PUBLISHED, Sources, Subject, Workbook, slashes};
 
 use super::findings::Findings;
 use crate::cargo;
@@ -15,6 +15,7 @@ use crate::generated::{self, Mode};
 
 const STEPS: RangeInclusive<usize> = 5..=7;
 const STEPS_OF_A_DRAFT: RangeInclusive<usize> = 1..=7;
+const EXPERIMENTS: RangeInclusive<usize> = 8..=8;
 /// The lines around what the README lists.
 const LIST: [&str; 2] = [
     "<!-- The exercises, from their exercise.toml: `cargo xtask check --bless` renews this. -->\n",
@@ -41,7 +42,12 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
                 "{toml}: say in `summary` what a reader builds, for the lists of exercises"
             ));
         }
-        let (from, to) = if exercise.draft { STEPS_OF_A_DRAFT } else { STEPS }.into_inner();
+        let (from, to) = match exercise.kind {
+            Kind::Gameday => EXPERIMENTS,
+            Kind::Spec if exercise.draft => STEPS_OF_A_DRAFT,
+            Kind::Spec => STEPS,
+        }
+        .into_inner();
         if !(from..=to).contains(&exercise.steps.len()) {
             let steps = exercise.steps.len();
             found
@@ -56,8 +62,10 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
             let folder = slashes(&exercise.path(Subject::Reader));
             found.wrong(format!("{folder}/Cargo.toml: give `path = \"src/lib.rs\"` in [lib], so that cargo starts without that file too"));
         }
-        witness(workbook, exercise, &mut found);
-        modules(workbook, exercise, &mut found)?;
+        if exercise.kind == Kind::Spec {
+            witness(workbook, exercise, &mut found);
+            modules(workbook, exercise, &mut found)?;
+        }
         pages(workbook, exercise, &toml, &mut found);
         untouched_copies(workbook, exercise, mode, &mut found)?;
     }
@@ -184,8 +192,8 @@ fn untouched_copies(
     let root = &workbook.root;
     let mut outcome = generated::hold(root, &copies, Some(&starter.join("src")), mode, &renew)?;
     outcome.extend(generated::hold(root, &sum, None, mode, "run `cargo xtask check --bless`")?);
-    // Derived from the guided starter as it is now.
-    if root.join("xtask").join("bare").is_dir() {
+    // Derived from the guided starter as it is now; what is played has a service for its starter, and no other.
+    if exercise.kind == Kind::Spec && root.join("xtask").join("bare").is_dir() {
         let folder = slashes(&exercise.path(Subject::Reader));
         let bare =
             cargo::text(workbook, &["run", "--quiet", "--package", "bare-starter", "--", &folder])?;

@@ -21,6 +21,9 @@ pub struct Exercise {
     /// What a reader builds, in a sentence for the book's and the README's lists.
     #[serde(default)]
     pub summary: String,
+    /// How it is held to what it asks for.
+    #[serde(default)]
+    pub kind: Kind,
     /// Not ready for readers: left out of lists and of a `verify` of all.
     #[serde(default)]
     pub draft: bool,
@@ -33,6 +36,17 @@ pub struct Exercise {
     /// The folder's name, `02-circuit-breaker`.
     #[serde(skip)]
     pub folder: String,
+}
+
+/// How an exercise is held to what it asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// By the checks of its spec, which its starter fails.
+    #[default]
+    Spec,
+    /// By playing: its starter is a service that works, its steps are the experiments, and it has no spec.
+    Gameday,
 }
 
 /// A step of an exercise.
@@ -70,6 +84,11 @@ impl Step {
     /// The module of its checks in the spec: `step_1_trip`.
     pub fn module(&self) -> String {
         format!("step_{}_{}", self.number, self.id.replace('-', "_"))
+    }
+
+    /// The one check of a step that is played: that its experiment held.
+    pub fn held(&self) -> String {
+        format!("{}_held", self.id.replace('-', "_"))
     }
 }
 

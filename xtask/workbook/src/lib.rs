@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-pub use crate::exercise::{Exercise, Step, Subject};
+pub use crate::exercise::{Exercise, Kind, Step, Subject};
 pub use crate::mistake::Mistake;
 pub use crate::published::{Change, PUBLISHED};
 pub use crate::sources::Sources;
