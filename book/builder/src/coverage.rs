@@ -34,7 +34,7 @@ const ROWS: [(&str, &[&str]); 21] = [
     ("the thundering herd", &["backoff#figure-backoff-herd", "backoff/herd"]),
     ("the retry budget and its defaults", &["retry-budget#the-numbers"]),
     ("amplification", &["retry-budget#figure-amplification", "retry-budget/amplify"]),
-    ("six isolation levels", &["bulkhead/production#six-walls-and-a-seventh"]),
+    ("six isolation levels", &["bulkhead/walls"]),
     (
         "the bulkhead, its defaults, metrics and registry",
         &["bulkhead#the-idea", "bulkhead/measure"],
@@ -43,7 +43,7 @@ const ROWS: [(&str, &[&str]); 21] = [
     ("six features, normal and degraded", &["degradation/features"]),
     ("four levels and their thresholds", &["degradation/levels"]),
     ("telling the user", &["degradation/say-so"]),
-    ("timeouts by operation", &["deadline#timeouts-by-operation"]),
+    ("timeouts by operation", &["deadline/timeouts#timeouts-by-operation"]),
     ("the timeout chain and its rules", &["deadline/audit"]),
     ("a deadline that travels with the request", &["deadline/instant", "deadline/wire"]),
     (
