@@ -45,7 +45,7 @@
             }
         }
     });
-    document.querySelectorAll('main pre > code, main .table-wrapper').forEach(box => scrolling.observe(box));
+    document.querySelectorAll('main pre > code, main .table-wrapper, main figure').forEach(box => scrolling.observe(box));
 
     // mdBook turns the page at an arrow key, also for a reader who moves in a text or from choice to choice.
     document.querySelector('main').addEventListener('keydown', event => {

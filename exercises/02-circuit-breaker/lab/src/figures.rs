@@ -37,28 +37,28 @@ fn states(report: &Report) -> String {
     }
     // Where each arrow goes (a path), where its label stands and how it is anchored, and its cause.
     let arrows = [
-        (("closed", "open"), "M166 50 H393", (280, 40, "middle"), "too many failures"),
+        (("closed", "open"), "M121 50 H354", (238, 40, "middle"), "too many failures"),
         (
             ("open", "half-open"),
-            "M450 78 C450 150 400 195 338 205",
-            (440, 172, "start"),
+            "M410 78 C410 150 370 195 304 205",
+            (356, 208, "start"),
             "open time over",
         ),
         (
             ("half-open", "open"),
-            "M290 182 C310 130 350 95 400 79",
-            (312, 120, "end"),
+            "M250 182 C265 130 310 95 362 79",
+            (262, 130, "end"),
             "a probe failed",
         ),
         (
             ("half-open", "closed"),
-            "M222 205 C160 195 110 150 110 79",
-            (14, 200, "start"),
+            "M184 205 C110 195 66 150 66 79",
+            (4, 222, "start"),
             "probes succeeded",
         ),
     ];
     let mut svg = String::from(
-        "<svg role=\"img\" viewBox=\"0 0 560 245\" aria-labelledby=\"breaker-states-title breaker-states-desc\" \
+        "<svg role=\"img\" viewBox=\"0 0 480 245\" aria-labelledby=\"breaker-states-title breaker-states-desc\" \
          data-command=\"cargo xtask lab circuit-breaker\">\n\
          <title id=\"breaker-states-title\">The states of the breaker in the run above</title>\n",
     );
@@ -73,9 +73,9 @@ fn states(report: &Report) -> String {
     svg.push_str(
         "<defs><marker id=\"breaker-states-head\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" \
          markerHeight=\"7\" orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"currentColor\"/></marker></defs>\n\
-         <g font-family=\"sans-serif\" font-size=\"15\" text-anchor=\"middle\" fill=\"currentColor\">\n",
+         <g font-family=\"sans-serif\" font-size=\"12\" text-anchor=\"middle\" fill=\"currentColor\">\n",
     );
-    for (name, x, y) in [("closed", 110, 50), ("open", 450, 50), ("half-open", 280, 210)] {
+    for (name, x, y) in [("closed", 66, 50), ("open", 410, 50), ("half-open", 244, 210)] {
         let _ = writeln!(
             svg,
             "<rect x=\"{}\" y=\"{}\" width=\"110\" height=\"54\" rx=\"10\" fill=\"none\" \
@@ -92,7 +92,7 @@ fn states(report: &Report) -> String {
             svg,
             "<path d=\"{path}\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" \
              marker-end=\"url(#breaker-states-head)\"/>\
-             <text x=\"{x}\" y=\"{y}\" font-size=\"14\" text-anchor=\"{anchor}\">{why} ×{times}</text>"
+             <text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{why} ×{times}</text>"
         );
     }
     svg.push_str("</g>\n</svg>\n");
