@@ -102,8 +102,8 @@ pub async fn show(State(shop): State<Shop>, Path(key): Path<String>) -> Response
 pub async fn settle(orders: Arc<Orders>, payments: Arc<Payments>) {
     loop {
         sleep(SETTLE_EVERY).await;
-        for order in orders.pending() {
-            let Some(at_work) = orders.try_enter(&order.order) else { continue };
+        for key in orders.pending() {
+            let Some((at_work, order)) = orders.take_up(&key) else { continue };
             // While payments are away their breaker is open, and this costs nothing.
             let outcome = payments.settle(&order, Deadline::after(PROMISE)).await;
             orders.settle(&at_work, outcome).await;

@@ -37,7 +37,7 @@ impl Patience {
     pub const CATALOGUE: Self =
         Self { attempts: 2, timeout: Duration::from_millis(200), places: 32 };
     /// The page goes on without it, and is not kept waiting for it.
-    pub const EXTRA: Self = Self { attempts: 1, timeout: Duration::from_millis(150), places: 16 };
+    pub const EXTRA: Self = Self { attempts: 1, timeout: Duration::from_millis(300), places: 16 };
     /// The order's key makes another attempt safe, and users do wait for a payment.
     pub const PAYMENTS: Self =
         Self { attempts: 3, timeout: Duration::from_millis(500), places: 32 };

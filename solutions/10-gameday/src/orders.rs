@@ -71,10 +71,12 @@ impl Orders {
         self.known().get(key).cloned()
     }
 
-    /// The orders whose payment is not known, in no order.
-    pub fn pending(&self) -> Vec<Record> {
+    /// The keys of the orders whose payment is not known, in no order. By the time that somebody comes to one,
+    /// it may be pending no more: [`take_up`](Self::take_up) looks again.
+    pub fn pending(&self) -> Vec<String> {
         let known = self.known();
-        known.values().filter(|order| order.state == State::Pending).cloned().collect()
+        let pending = known.values().filter(|order| order.state == State::Pending);
+        pending.map(|order| order.order.clone()).collect()
     }
 
     /// How many orders there are in each state.
@@ -100,9 +102,16 @@ impl Orders {
     }
 
     /// As [`enter`](Self::enter), if nobody works on it now.
-    pub fn try_enter(&self, key: &str) -> Option<AtWork<'_>> {
+    fn try_enter(&self, key: &str) -> Option<AtWork<'_>> {
         let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         at_work.insert(key.to_owned()).then(|| AtWork { orders: self, key: key.to_owned() })
+    }
+
+    /// A pending order, to settle it; none if somebody works on it, or if it is pending no more.
+    pub fn take_up(&self, key: &str) -> Option<(AtWork<'_>, Record)> {
+        let at_work = self.try_enter(key)?;
+        let order = self.find(key).filter(|order| order.state == State::Pending)?;
+        Some((at_work, order))
     }
 
     // ANCHOR: place

@@ -79,8 +79,8 @@ pub async fn show(State(shop): State<Shop>, Path(key): Path<String>) -> Response
 pub async fn settle(orders: Arc<Orders>, payments: Arc<Dependency>) {
     loop {
         sleep(Duration::from_millis(500)).await;
-        for order in orders.pending() {
-            let Some(at_work) = orders.try_enter(&order.order) else { continue };
+        for key in orders.pending() {
+            let Some((at_work, order)) = orders.take_up(&key) else { continue };
             let outcome = look_up(&payments, &order).await;
             orders.settle(&at_work, outcome).await;
         }

@@ -62,8 +62,8 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(Arc::new(dependency))
     };
     let catalogue = dependency("catalogue", &settings.catalogue, 2, 200)?;
-    let stock = dependency("stock", &settings.stock, 1, 150)?;
-    let recommendations = dependency("recommendations", &settings.recommendations, 1, 150)?;
+    let stock = dependency("stock", &settings.stock, 1, 300)?;
+    let recommendations = dependency("recommendations", &settings.recommendations, 1, 300)?;
     let payments = dependency("payments", &settings.payments, 3, 500)?;
     let (journal, records) = Journal::open(&settings.journal)?;
     let orders = Arc::new(Orders::new(journal, records));
