@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use workbook::Workbook;
 
 use crate::cargo::{self, Metadata, Package, Role};
+use crate::children;
 use crate::output;
 
 #[derive(clap::Args)]
@@ -53,13 +54,14 @@ fn measure(workbook: &Workbook, package: &Package, args: &Args) -> Result<()> {
     // By itself, so that cargo's progress shows as it is.
     let not_measured =
         || format!("the bench of {name} did not run to its end: the reason is above");
-    if !bench("--no-run").status().context("cannot start cargo")?.success() {
+    if !children::status(&mut bench("--no-run")).context("cannot start cargo")?.success() {
         bail!(not_measured());
     }
     let mut command = bench("--quiet");
     command.args(["--", "--table"]).arg(&table);
     command.args(args.quick.then_some("--quick")).args(args.save.then_some("--save"));
     let mut child = command.stderr(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let _kept = children::keep(&child);
     let lines = BufReader::new(child.stderr.take().context("cannot read what the bench says")?);
     for line in lines.lines() {
         let line = line.context("cannot read what the bench says")?;

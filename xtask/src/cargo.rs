@@ -5,13 +5,15 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use workbook::Workbook;
+
+use crate::children;
 
 /// A compiled spec, or why it did not compile.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ pub fn insta_environment(command: &mut Command, workbook: &Workbook) {
 pub fn stream(workbook: &Workbook, args: &[&str]) -> Result<bool> {
     let mut command = cargo(workbook);
     command.args(args);
-    let status = command.status().with_context(|| cannot_start(&command))?;
+    let status = children::status(&mut command).with_context(|| cannot_start(&command))?;
     Ok(status.success())
 }
 
@@ -89,8 +91,8 @@ pub fn build_program(
 ) -> Result<PathBuf> {
     let mut command = cargo(workbook);
     command.args(["build", "--release", "--package", package]).args(features);
-    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    let output = command.output().with_context(|| cannot_start(&command))?;
+    command.arg("--message-format=json-render-diagnostics");
+    let output = children::output(&mut command).with_context(|| cannot_start(&command))?;
     let lines = output.stdout.split(|byte| *byte == b'\n');
     let mut programs = lines.filter_map(|line| match serde_json::from_slice(line) {
         Ok(Event::CompilerArtifact { executable, .. }) => executable,
@@ -105,8 +107,8 @@ pub fn build_program(
 /// What a program that cargo runs prints.
 pub fn text(workbook: &Workbook, args: &[&str]) -> Result<String> {
     let mut command = cargo(workbook);
-    command.args(args).stderr(Stdio::inherit()).stdin(Stdio::null());
-    let output = command.output().with_context(|| cannot_start(&command))?;
+    command.args(args);
+    let output = children::output(&mut command).with_context(|| cannot_start(&command))?;
     if !output.status.success() {
         bail!("`cargo {}` failed: the reason is above", args.join(" "));
     }
@@ -125,11 +127,7 @@ pub fn build_specs(workbook: &Workbook, packages: &[&str]) -> Result<Vec<Build>>
     command.args(["build", "--keep-going", "--message-format=json-diagnostic-rendered-ansi"]);
     command.args(["--test", "spec"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
-    let output = command
-        .stderr(Stdio::inherit())
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| cannot_start(&command))?;
+    let output = children::output(&mut command).with_context(|| cannot_start(&command))?;
 
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
     for line in output.stdout.split(|byte| *byte == b'\n') {
@@ -306,8 +304,8 @@ impl fmt::Display for Role {
 impl Metadata {
     pub fn load(workbook: &Workbook) -> Result<Self> {
         let mut command = cargo(workbook);
-        command.args(["metadata", "--no-deps", "--format-version=1"]).stderr(Stdio::inherit());
-        let output = command.output().context("cannot start cargo")?;
+        command.args(["metadata", "--no-deps", "--format-version=1"]);
+        let output = children::output(&mut command).with_context(|| cannot_start(&command))?;
         if !output.status.success() {
             bail!("cargo cannot read the workspace: see its message above");
         }

@@ -155,9 +155,8 @@ fn without_panic(outcome: &Outcome) -> String {
 
 fn failed(others: &[Panic], last: &Panic, stdout: &str) -> Verdict {
     // The join of a task that panicked says nothing; the panic in it does.
-    let is_join = last.message.contains("JoinError") || last.message.contains("Any { .. }");
     let (panic, in_task) = match others.first() {
-        Some(first) if is_join => (first, "\nin a spawned task or thread"),
+        Some(first) if last.is_of_a_join() => (first, "\nin a spawned task or thread"),
         _ => (last, ""),
     };
     let mut message = panic.describe(stdout) + in_task;
@@ -275,6 +274,12 @@ impl Panic {
     /// The spec lies in `tests/`, also when a solution includes it from there.
     fn is_in_spec(&self) -> bool {
         self.place.split('/').any(|part| part == "tests")
+    }
+
+    /// `JoinHandle::join().unwrap()` and the like, tokio's and std's. A check may well speak of a
+    /// `JoinError` itself.
+    fn is_of_a_join(&self) -> bool {
+        self.message.contains(": JoinError::Panic(Id(") || self.message.ends_with(": Any { .. }")
     }
 
     fn is_snapshot(&self) -> bool {
@@ -479,13 +484,30 @@ mod tests {
         assert_eq!(verdict.message.lines().next(), Some("the assertion speaks first"));
     }
 
+    fn panic(place: &str, message: &str) -> Panic {
+        Panic { thread: "a_check".to_owned(), place: place.to_owned(), message: message.to_owned() }
+    }
+
+    #[test]
+    fn the_join_of_a_panic_is_explained_by_it_and_a_check_that_speaks_of_joins_by_itself() {
+        let in_task = panic("exercises/01-a/src/lib.rs:9", "the worker is gone");
+        let spec = "exercises/01-a/tests/steps/step_1.rs:3";
+        for join in [
+            "called `Result::unwrap()` on an `Err` value: JoinError::Panic(Id(7), \"gone\", ...)",
+            "called `Result::unwrap()` on an `Err` value: Any { .. }",
+            "the task ends well: Any { .. }",
+        ] {
+            let verdict =
+                failed(&[panic(&in_task.place, &in_task.message)], &panic(spec, join), "");
+            assert!(verdict.message.starts_with("the worker is gone\nin a spawned"), "{join}");
+        }
+        let says = "a panic of the work comes to the caller as a JoinError, not as a panic";
+        let verdict = failed(&[in_task], &panic(spec, says), "");
+        assert!(verdict.by_assertion && verdict.message.starts_with(says), "{}", verdict.message);
+    }
+
     #[test]
     fn a_panic_on_purpose_in_the_spec_is_not_blamed_but_one_in_the_code_is() {
-        let panic = |place: &str, message: &str| Panic {
-            thread: "a_check".to_owned(),
-            place: place.to_owned(),
-            message: message.to_owned(),
-        };
         let last = panic("exercises/01-a/tests/steps/step_1.rs:3", "assertion failed: ok");
 
         let on_purpose = panic("exercises/01-a/tests/steps/step_1.rs:2", "the operation panics");

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use workbook::Workbook;
 
 use crate::cargo::{self, Metadata, Role};
+use crate::children;
 use crate::output;
 
 #[derive(clap::Args)]
@@ -48,10 +49,9 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         output::out(&program.display().to_string());
         return Ok(true);
     }
-    let status = Command::new(&program)
-        .args(passed_on)
-        .current_dir(&workbook.root)
-        .status()
+    let mut command = Command::new(&program);
+    command.args(passed_on).current_dir(&workbook.root);
+    let status = children::status(&mut command)
         .with_context(|| format!("cannot start {}", program.display()))?;
     if !status.success() {
         bail!("{what} did not run to its end: the reason is above");

@@ -1,5 +1,5 @@
 //! The commands of the workbook: `cargo xtask verify`, `hint`, `lab`, `bench`, `reset`, `solution`,
-//! `mistakes`, `escape`, `book`, and for maintainers `check`.
+//! `mistakes`, `escape`, `book`, and for maintainers `check`. Without a command: where the reader stands.
 //!
 //! Exit codes: 0 all is well; 1 something is unfinished (or `check` found something); 2 the command
 //! could not do its work, with the reason on standard error.
@@ -13,6 +13,7 @@
 mod bench;
 mod book;
 mod cargo;
+mod children;
 mod escape;
 mod explain;
 mod generated;
@@ -31,14 +32,18 @@ mod self_check;
 mod solution;
 mod spec;
 mod state;
+mod status;
 mod taken_in;
 mod trial;
+mod turn;
 mod verify;
 mod view;
 mod watch;
 mod way_back;
 
+use std::io::stdin;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -49,17 +54,22 @@ use workbook::Workbook;
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    about = "The commands of the workbook",
+    about = "The commands of the workbook; without one, where you stand",
     disable_help_subcommand = true
 )]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Run the checks of the exercises and say what to do next
+    ///
+    /// Without a name all exercises up to the first that is not begun are compiled and run; one after that says "not started".
+    ///
+    /// Exit codes: 0 all checks passed; 1 something is unfinished or doesn't compile; 2 verify could not do its work, with the
+    /// reason on standard error.
     Verify(verify::Args),
     /// Show the next hint of a step: one level more at each call
     Hint(hint::Args),
@@ -68,6 +78,9 @@ enum Command {
     /// Measure what a pattern costs: yours, the reference, and published crates
     Bench(bench::Args),
     /// Bring an exercise's starter back, after a backup of your code
+    ///
+    /// What counts as your code are the Rust files below src/. They are kept in .backups/, which no command empties. Cargo.toml and
+    /// other files stay as they are; a changed spec is brought back by git, and `verify` says how.
     Reset(reset::Args),
     /// Show the reference solution of an exercise
     Solution(solution::Args),
@@ -81,11 +94,23 @@ enum Command {
     New(new::Args),
     /// For maintainers: check that starters, solutions, mistakes, figures and book hold together
     Check(self_check::Args),
+    /// Ends what a killed command leaves behind
+    #[command(hide = true)]
+    Keeper,
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = process::end_children_on_ctrl_c().and_then(|()| run(cli.command));
+    let result = match Cli::parse().command {
+        Some(Command::Keeper) => {
+            children::keeper(stdin().lock());
+            Ok(true)
+        }
+        command => children::share_our_fate().and_then(|()| run(command)),
+    };
+    while children::is_ending() {
+        // What failed did so because this program was ended, and that is all to say.
+        thread::park();
+    }
     match result.and_then(|done| output::all_written().map(|()| done)) {
         Ok(true) if output::was_cut_off() => ExitCode::from(2),
         Ok(true) => ExitCode::SUCCESS,
@@ -99,9 +124,11 @@ fn main() -> ExitCode {
 }
 
 /// Whether all is well; an error is for what could not be done at all.
-fn run(command: Command) -> Result<bool> {
+fn run(command: Option<Command>) -> Result<bool> {
     let workbook = Workbook::find()?;
+    let Some(command) = command else { return status::run(&workbook) };
     match command {
+        Command::Keeper => Ok(true),
         Command::Verify(args) if args.watch => watch::run(&workbook, &args).map(|()| true),
         Command::Verify(args) => verify::run(&workbook, &args),
         Command::Hint(args) => hint::run(&workbook, &args),

@@ -1,21 +1,22 @@
 //! A child process that cannot outlive its time limit, nor fill memory, nor block on a full pipe.
 
 use std::io::{self, Read, Write as _};
-use std::process::{Command, ExitStatus, Stdio, exit};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
 use process_wrap::std::{ChildWrapper, CommandWrap};
+
+use crate::children;
 
 /// How much is kept of the beginning of an output, and as much again of its end.
 const KEPT: usize = 64 * 1024;
 
-static STOPPED: AtomicBool = AtomicBool::new(false);
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
+/// Whether a newer run has been asked for.
+static OVERTAKEN: AtomicBool = AtomicBool::new(false);
 
 #[derive(Debug)]
 pub struct Outcome {
@@ -34,20 +35,14 @@ pub enum End {
     },
 }
 
-/// Children run in process groups of their own, which a terminal's Ctrl-C does not reach. So the
-/// handler asks those who wait for a child to end it, and gives them a moment.
-pub fn end_children_on_ctrl_c() -> Result<()> {
-    ctrlc::set_handler(|| {
-        STOPPED.store(true, Ordering::SeqCst);
-        for _ in 0..100 {
-            if RUNNING.load(Ordering::SeqCst) == 0 {
-                break;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        exit(130);
-    })
-    .context("cannot watch for Ctrl-C")
+/// Ends what runs with an error, and lets nothing more begin, until `false` is told: for a run that a
+/// newer one makes pointless.
+pub fn overtake(yes: bool) {
+    OVERTAKEN.store(yes, Ordering::SeqCst);
+}
+
+pub fn is_overtaken() -> bool {
+    OVERTAKEN.load(Ordering::SeqCst)
 }
 
 /// Runs to the end or to the time limit, then ends what is left of the child and its descendants.
@@ -62,7 +57,7 @@ pub fn run_with_input(
     limit: Duration,
     input: Option<&str>,
 ) -> io::Result<Outcome> {
-    while STOPPED.load(Ordering::SeqCst) {
+    while children::is_ending() {
         // Nothing more is started; the handler is about to end the program.
         thread::park();
     }
@@ -76,7 +71,7 @@ pub fn run_with_input(
 
     let begin = Instant::now();
     let mut child = command.spawn()?;
-    RUNNING.fetch_add(1, Ordering::SeqCst);
+    let kept = children::keep_group(child.id());
     let mut stdin = child.stdin().take();
     if let (Some(pipe), Some(input)) = (&mut stdin, input) {
         // A child that ended already needs none.
@@ -91,7 +86,7 @@ pub fn run_with_input(
     let _ = child.start_kill();
     let _ = child.wait();
     drop(stdin);
-    RUNNING.fetch_sub(1, Ordering::SeqCst);
+    drop(kept);
     // A descendant that left the group could keep a pipe open for ever; what was read until now will do.
     for _ in 0..2 {
         let _ = readers_ended.recv_timeout(Duration::from_millis(500));
@@ -101,11 +96,16 @@ pub fn run_with_input(
 
 fn wait(child: &mut dyn ChildWrapper, begin: Instant, limit: Duration) -> io::Result<End> {
     let mut pause = Duration::from_micros(500);
+    let stopped_before = children::stopped_for();
     loop {
+        if is_overtaken() {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "a newer run was asked for"));
+        }
         if let Some(status) = child.try_wait()? {
             return Ok(End::Exited(status));
         }
-        if begin.elapsed() >= limit || STOPPED.load(Ordering::SeqCst) {
+        let stopped = children::stopped_for() - stopped_before;
+        if begin.elapsed().saturating_sub(stopped) >= limit || children::is_ending() {
             return Ok(End::TimedOut { busy: is_busy(child.id()) });
         }
         thread::sleep(pause);

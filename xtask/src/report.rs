@@ -1,10 +1,10 @@
 //! What `verify` found, in the form that `--json` prints.
 
 use anstream::adapter::strip_str;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use workbook::Change;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Passed,

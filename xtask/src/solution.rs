@@ -42,7 +42,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     }
     // The crate's root, and what it finds of the given files beside it, say nothing new.
     let folder = exercise.path(Subject::Solution).join("src");
-    let beside = files::read_tree(&workbook.root.join(&folder))?.into_keys();
+    let beside = files::read_sources(&workbook.root.join(&folder))?.into_keys();
     let beyond = beside.filter(|path| path != Path::new("root.rs") && !starter.contains_key(path));
     for path in beyond {
         text += &format!("\nBeyond the exercise: {}", slashes(&folder.join(path)));

@@ -18,6 +18,7 @@ use crate::explain::{Home, Verdict, explain, panicked_in_std};
 use crate::process::{self, End};
 use crate::progress::Progress;
 use crate::report::{CheckReport, Status};
+use crate::turn::Turn;
 
 /// How long a check may take before it is ended.
 #[derive(Debug, Clone, Copy)]
@@ -60,11 +61,13 @@ pub fn build_and_run(
     limit: Limit,
 ) -> Result<Ran> {
     let package = exercise.package(subject);
+    let turn = Turn::wait(workbook);
     let (executable, warnings, dep_info) = match cargo::build_spec(workbook, &package)? {
         Build::Ready { executable, warnings, dep_info } => (executable, warnings, dep_info),
         Build::Broken(errors) => return Ok(Ran::DoesNotCompile(errors)),
     };
-    let spec = Spec::new(workbook, executable, exercise.path(subject));
+    let program = turn.take(&executable)?;
+    let spec = Spec::new(workbook, program.path.clone(), exercise.path(subject));
     let tests = spec.list()?;
     let progress = Progress::new(&package, tests.len(), "check");
     Ok(Ran::Checks { checks: spec.run(&tests, limit, &progress)?, warnings, dep_info })

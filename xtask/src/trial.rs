@@ -9,6 +9,7 @@ use workbook::{Exercise, Sources, Subject, Workbook, files};
 use crate::cargo::{self, Build};
 use crate::progress::Progress;
 use crate::spec::{Limit, Ran, Spec};
+use crate::turn::Turn;
 
 /// Runs the exercise's spec on this lib.rs, among the files that are given there.
 pub fn run(workbook: &Workbook, exercise: &Exercise, lib: &[u8]) -> Result<Ran> {
@@ -17,6 +18,7 @@ pub fn run(workbook: &Workbook, exercise: &Exercise, lib: &[u8]) -> Result<Ran> 
     let target = scratch.parent().context("there is no target directory")?;
     let trial = Workbook::copy_at(root.clone(), target.to_owned());
 
+    let turn = Turn::wait(workbook);
     // Another path than the exercise's own: cargo would take the two for one, and build both anew.
     let folder = Path::new("trial").join(&exercise.folder);
     let manifest = files::read_text(&workbook.root.join("Cargo.toml"))?;
@@ -37,7 +39,8 @@ pub fn run(workbook: &Workbook, exercise: &Exercise, lib: &[u8]) -> Result<Ran> 
         Build::Ready { executable, .. } => executable,
         Build::Broken(errors) => return Ok(Ran::DoesNotCompile(errors)),
     };
-    let spec = Spec::new(&trial, executable, folder);
+    let program = turn.take(&executable)?;
+    let spec = Spec::new(&trial, program.path.clone(), folder);
     let tests = spec.list()?;
     let progress = Progress::new(&exercise.id, tests.len(), "check");
     let checks = spec.run(&tests, Limit::USUAL, &progress)?;

@@ -10,6 +10,7 @@ use crate::played;
 use crate::report::{CheckReport, ExerciseReport, Report, Status, StepReport, combine};
 use crate::spec::{self, Limit, Ran};
 use crate::state::State;
+use crate::status;
 use crate::taken_in;
 use crate::view;
 use crate::way_back::way_back;
@@ -333,6 +334,7 @@ fn compile_errors(errors: &[String]) -> String {
 fn remember_current_step(workbook: &Workbook, reports: &mut [ExerciseReport]) {
     let mut state = State::load(workbook);
     for exercise in reports {
+        status::remember(&mut state, exercise);
         // Of code that does not compile nothing is known.
         if exercise.status == Status::DoesNotCompile {
             continue;

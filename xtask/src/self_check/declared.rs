@@ -10,6 +10,7 @@ use workbook::files::{self, Tree};
 use workbook::{Exercise, Kind, PUBLISHED, Sources, Subject, Workbook, slashes};
 
 use super::findings::Findings;
+use super::starters;
 use crate::cargo;
 use crate::generated::{self, Mode};
 
@@ -132,7 +133,7 @@ fn modules(workbook: &Workbook, exercise: &Exercise, found: &mut Findings) -> Re
     let folder = exercise.path(Subject::Reader).join("tests").join("steps");
     let declared: BTreeSet<_> =
         exercise.steps.iter().map(|step| format!("{}.rs", step.module())).collect();
-    let present: BTreeSet<_> = files::read_tree(&workbook.root.join(&folder))?
+    let present: BTreeSet<_> = files::read_sources(&workbook.root.join(&folder))?
         .keys()
         .map(|path| slashes(path))
         .filter(|name| name.starts_with("step_"))
@@ -179,6 +180,18 @@ fn untouched_copies(
         let id = &exercise.id;
         found.wrong(format!("{id} has its bare starter: `cargo xtask reset {id}` brings the guided one, from which the other is derived"));
         return Ok(());
+    }
+    // A solved exercise is begun as well, and no reader should get its answers.
+    if mode == Mode::Bless && !sources.starter.is_empty() && sources.is_begun() {
+        let begins = starters::begins(workbook, exercise, &exercise.id)?.wrong;
+        if !begins.is_empty() {
+            let shown = slashes(&exercise.path(Subject::Reader).join("src"));
+            found.wrong(format!(
+                "{shown} does not become the starter, because it is none:\n{}",
+                begins.join("\n")
+            ));
+            return Ok(());
+        }
     }
     let copies = generated::below(&starter.join("src"), &sources.source);
     let renew = format!(

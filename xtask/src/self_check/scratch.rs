@@ -68,9 +68,9 @@ fn walked(root: &Path) -> Result<BTreeSet<PathBuf>> {
         {
             let relative = folder.join(entry?.file_name());
             let path = root.join(&relative);
-            if !path.is_dir() {
+            if path.is_file() {
                 found.insert(relative);
-            } else if !is_built(&relative, &path) {
+            } else if path.is_dir() && !is_built(&relative, &path) {
                 open.push(relative);
             }
         }

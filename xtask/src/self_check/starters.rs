@@ -33,15 +33,20 @@ pub fn check(copy: &Workbook, exercise: &Exercise) -> Result<Findings> {
 /// Puts a starter in the place of the source.
 fn put(copy: &Workbook, exercise: &Exercise, starter: &Tree) -> Result<()> {
     let folder = copy.root.join(exercise.path(Subject::Reader)).join("src");
-    for path in files::read_tree(&folder)?.keys().filter(|path| !starter.contains_key(*path)) {
+    for path in files::read_sources(&folder)?.keys().filter(|path| !starter.contains_key(*path)) {
         fs::remove_file(folder.join(path))?;
     }
     files::write_tree(&folder, starter)
 }
 
 fn starts(copy: &Workbook, exercise: &Exercise, id: &str, starter: &Tree) -> Result<Findings> {
-    let mut found = Findings::default();
     put(copy, exercise, starter)?;
+    begins(copy, exercise, id)
+}
+
+/// Whether what stands in the place of the reader's code is something to begin from.
+pub fn begins(copy: &Workbook, exercise: &Exercise, id: &str) -> Result<Findings> {
+    let mut found = Findings::default();
     let Some(checks) = run_without_warning(copy, exercise, Subject::Reader, &mut found)? else {
         return Ok(found);
     };

@@ -2,6 +2,7 @@
 
 #![allow(clippy::format_push_string, reason = "`+= &format!` reads best")]
 
+mod careless;
 mod cheats;
 mod check;
 mod game;

@@ -535,6 +535,7 @@ fn what_keeps_verify_from_its_work_ends_with_code_2_and_the_reason() {
     );
 
     // The one unwritable place that holds for root too.
+    fs::remove_dir_all(workbook.path("target")).unwrap();
     workbook.write("target", "a file in the way");
     let ran = workbook.xtask(&["verify"]);
     assert_eq!(ran.code, 2);

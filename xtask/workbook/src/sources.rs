@@ -28,16 +28,16 @@ impl Sources {
     pub fn read(root: &Path, exercise: &Exercise) -> Result<Self> {
         let folder = root.join(exercise.path(Subject::Reader));
         let spec_sum = folder.join(".starter").join("spec.sum");
-        let starter = files::read_tree(&folder.join(".starter").join("src"))?;
-        let mut bare = files::read_tree(&folder.join(".starter").join("bare").join("src"))?;
+        let starter = files::read_sources(&folder.join(".starter").join("src"))?;
+        let mut bare = files::read_sources(&folder.join(".starter").join("bare").join("src"))?;
         if !bare.is_empty() {
             bare = starter.clone().into_iter().chain(bare).collect();
         }
         Ok(Self {
-            source: files::read_tree(&folder.join("src"))?,
+            source: files::read_sources(&folder.join("src"))?,
             starter,
             bare,
-            tests: files::read_tree(&folder.join("tests"))?,
+            tests: files::read_sources(&folder.join("tests"))?,
             spec_sum: spec_sum.is_file().then(|| files::read_text(&spec_sum)).transpose()?,
         })
     }

@@ -76,9 +76,24 @@ pub fn serve(options: &Options) -> Result<()> {
         tokio::select! {
             served = async { axum::serve(listener, router(live, out.path())).await } => served?,
             stop = tokio::signal::ctrl_c() => stop?,
+            stop = told_to_end() => stop?,
         }
         Ok(())
     })
+}
+
+/// A terminal that is closed, or a `kill`: the book ends as on Ctrl-C, and leaves nothing behind.
+async fn told_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut hangup) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+        tokio::select! { _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    std::future::pending().await
 }
 
 /// The port is taken: by this very book, or by something else.
@@ -99,7 +114,9 @@ fn elsewhere(options: &Options, error: &io::Error) -> Result<()> {
             None => Ok(()),
         };
     }
-    Err(anyhow!("port {port} is in use: stop what listens there, or choose another with `--port`"))
+    Err(anyhow!(
+        "port {port} is in use: stop what listens there, or choose another: `cargo xtask book --port PORT`"
+    ))
 }
 
 fn show(out: &Path, address: SocketAddr, page: &str) -> Result<()> {

@@ -13,6 +13,7 @@ use notify::{RecursiveMode, Watcher};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use workbook::Workbook;
+use workbook::files::is_source;
 
 use super::labs::Changes;
 use super::rebuild;
@@ -184,7 +185,9 @@ fn note(path: &Path, changed: &mut Changed) {
     match parts.as_slice() {
         ["book", "book" | "builder" | "composing", ..] => {}
         ["book", ..] | ["solutions", _, "src" | "mistakes", ..] => changed.book = true,
-        ["exercises", folder, "src", ..] => {
+        ["exercises", folder, "src", below @ ..]
+            if below.is_empty() || is_source(Path::new(&below.join("/"))) =>
+        {
             changed.exercises.insert((*folder).to_owned());
         }
         ["exercises", folder, "tests" | "exercise.toml", ..] => {
