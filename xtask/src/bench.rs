@@ -60,8 +60,8 @@ fn measure(workbook: &Workbook, package: &Package, args: &Args) -> Result<()> {
     let mut command = bench("--quiet");
     command.args(["--", "--table"]).arg(&table);
     command.args(args.quick.then_some("--quick")).args(args.save.then_some("--save"));
-    let mut child = command.stderr(Stdio::piped()).spawn().context("cannot start cargo")?;
-    let _kept = children::keep(&child);
+    command.stderr(Stdio::piped());
+    let (mut child, _kept) = children::start(&mut command).context("cannot start cargo")?;
     let lines = BufReader::new(child.stderr.take().context("cannot read what the bench says")?);
     for line in lines.lines() {
         let line = line.context("cannot read what the bench says")?;

@@ -22,6 +22,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use process_wrap::std::{ChildWrapper, CommandWrap};
 
 static ALL: Mutex<Children> =
     Mutex::new(Children { living: BTreeSet::new(), keeper: Keeper::NotStarted });
@@ -47,25 +48,35 @@ type Target = i64;
 /// A child that is ended with this program, as long as this value lives.
 pub struct Kept(Target);
 
-/// A child with all its descendants: the leader of a process group, or of a job.
-pub fn keep_group(leader: u32) -> Kept {
-    keep_target(-i64::from(leader))
+/// Starts a child that is to be ended alone. What it is started by is locked, so that no end or stop comes
+/// between its beginning and its being known.
+pub fn start(command: &mut Command) -> io::Result<(Child, Kept)> {
+    start_with(|| command.spawn(), |child| child.id().into())
 }
 
-/// A child alone.
-pub fn keep(child: &Child) -> Kept {
-    keep_target(child.id().into())
+/// Starts a child that is to be ended with all its descendants: the leader of a process group, or of a job.
+pub fn start_group(command: &mut CommandWrap) -> io::Result<(Box<dyn ChildWrapper>, Kept)> {
+    start_with(|| command.spawn(), |child| -i64::from(child.id()))
 }
 
-fn keep_target(target: Target) -> Kept {
+fn start_with<T>(
+    spawn: impl FnOnce() -> io::Result<T>,
+    target: impl Fn(&T) -> Target,
+) -> io::Result<(T, Kept)> {
     let mut all = all();
+    if is_ending() {
+        // Nothing more is started, and the handler is about to end the program.
+        drop(all);
+        loop {
+            thread::park();
+        }
+    }
+    all.wake_keeper();
+    let child = spawn()?;
+    let target = target(&child);
     all.living.insert(target);
     all.tell_keeper(&format!("+{target}"));
-    drop(all);
-    if is_ending() {
-        end(target);
-    }
-    Kept(target)
+    Ok((child, Kept(target)))
 }
 
 impl Drop for Kept {
@@ -88,24 +99,25 @@ pub fn stopped_for() -> Duration {
 
 /// Runs a command with the terminal as it is.
 pub fn status(command: &mut Command) -> io::Result<ExitStatus> {
-    let mut child = command.spawn()?;
-    let _kept = keep(&child);
+    let (mut child, _kept) = start(command)?;
     child.wait()
 }
 
 /// Runs a command for what it prints; its standard error is the terminal's.
 pub fn output(command: &mut Command) -> io::Result<Output> {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let child = child.spawn()?;
-    let _kept = keep(&child);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let (child, _kept) = start(command)?;
     child.wait_with_output()
 }
 
 /// From now on children end, stop and continue with this program.
 pub fn share_our_fate() -> Result<()> {
     ctrlc::set_handler(|| {
-        ENDING.store(true, Ordering::SeqCst);
-        let living = all().living.clone();
+        let living = {
+            let all = all();
+            ENDING.store(true, Ordering::SeqCst);
+            all.living.clone()
+        };
         living.into_iter().for_each(end);
         // Those who wait for a child get a moment to see it end.
         for _ in 0..100 {
@@ -161,10 +173,13 @@ pub fn keeper(told: impl BufRead) {
 }
 
 impl Children {
-    fn tell_keeper(&mut self, line: &str) {
+    fn wake_keeper(&mut self) {
         if let Keeper::NotStarted = self.keeper {
             self.keeper = start_keeper().map_or(Keeper::Gone, Keeper::At);
         }
+    }
+
+    fn tell_keeper(&mut self, line: &str) {
         if let Keeper::At(pipe) = &mut self.keeper
             && writeln!(pipe, "{line}").is_err()
         {

@@ -57,10 +57,6 @@ pub fn run_with_input(
     limit: Duration,
     input: Option<&str>,
 ) -> io::Result<Outcome> {
-    while children::is_ending() {
-        // Nothing more is started; the handler is about to end the program.
-        thread::park();
-    }
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut command = CommandWrap::from(command);
@@ -70,8 +66,7 @@ pub fn run_with_input(
     command.wrap(process_wrap::std::JobObject);
 
     let begin = Instant::now();
-    let mut child = command.spawn()?;
-    let kept = children::keep_group(child.id());
+    let (mut child, kept) = children::start_group(&mut command)?;
     let mut stdin = child.stdin().take();
     if let (Some(pipe), Some(input)) = (&mut stdin, input) {
         // A child that ended already needs none.

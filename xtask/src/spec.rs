@@ -147,7 +147,7 @@ impl<'a> Spec<'a> {
     fn run_one(&self, test: &str, limit: Duration) -> Result<CheckReport> {
         let word = self.has_witness.then(new_word);
         let word = word.as_deref();
-        let run = |backtrace: &str| {
+        let run = |backtrace: &str, limit: Duration| {
             let mut command = self.command();
             if word.is_some() {
                 command.env("WITNESS", "1");
@@ -157,12 +157,13 @@ impl<'a> Spec<'a> {
             process::run_with_input(command, limit, word).with_context(|| self.cannot_run())
         };
         let home = Home { root: &self.workbook.root, folder: &self.folder };
-        let outcome = run("0")?;
+        let outcome = run("0", limit)?;
         let mut verdict = explain(&outcome, word, limit, home);
-        // Backtraces take their time, so only whom it helps gets one. The first verdict stands: a
+        // Backtraces take their time, so only whom it helps gets one, and enough. The first verdict stands: a
         // second run that ends otherwise tells of a race, not of a check that passes.
         if panicked_in_std(&outcome, home) {
-            let located = explain(&run("1")?, word, limit, home);
+            let patience = limit.max(Limit::USUAL.each);
+            let located = explain(&run("1", patience)?, word, patience, home);
             if located.status == verdict.status {
                 verdict = located;
             }

@@ -59,6 +59,7 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
                 found.wrong(format!("{toml}: step `{}` has an empty hint; write three", step.id));
             }
         }
+        hints_leave_the_line(workbook, exercise, &toml, &mut found);
         if !exercise.names_its_source(&workbook.root)? {
             let folder = slashes(&exercise.path(Subject::Reader));
             found.wrong(format!("{folder}/Cargo.toml: give `path = \"src/lib.rs\"` in [lib], so that cargo starts without that file too"));
@@ -73,6 +74,31 @@ pub fn check(workbook: &Workbook, exercises: &[Exercise], mode: Mode) -> Result<
     readme(workbook, mode, &mut found)?;
     published(workbook, mode, &mut found)?;
     Ok(found)
+}
+
+/// A hint is the last push, and not the line of the solution: a code span of some length that stands there
+/// to the letter, white space aside.
+fn hints_leave_the_line(
+    workbook: &Workbook,
+    exercise: &Exercise,
+    toml: &str,
+    found: &mut Findings,
+) {
+    const SOME_LENGTH: usize = 33;
+    let path = workbook.root.join(exercise.path(Subject::Solution)).join("src").join("lib.rs");
+    let squeeze = |text: &str| text.split_whitespace().collect::<String>();
+    let solution = squeeze(&fs::read_to_string(path).unwrap_or_default());
+    for step in &exercise.steps {
+        for span in step.hints.iter().flat_map(|hint| hint.split('`').skip(1).step_by(2)) {
+            let squeezed = squeeze(span);
+            if squeezed.len() >= SOME_LENGTH && solution.contains(&squeezed) {
+                let id = &step.id;
+                found.wrong(format!(
+                    "{toml}: a hint of step `{id}` holds a line of the solution, `{span}`: say in words what it does"
+                ));
+            }
+        }
+    }
 }
 
 /// The README lists the exercises between two marks.

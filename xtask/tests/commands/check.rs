@@ -112,6 +112,21 @@ fn a_mistake_that_was_caught_is_tried_again_when_something_has_changed_or_its_ex
 }
 
 #[test]
+fn a_hint_that_holds_a_line_of_the_solution_is_a_finding() {
+    let workbook = Workbook::new();
+    let line = "x.checked_add(1).expect(\"a small number\")";
+    workbook.replace("solutions/01-adder/src/lib.rs", "x + 1", line);
+    let toml = "exercises/01-adder/exercise.toml";
+    workbook.replace(toml, "\"c\"]", "'It is `x.checked_add(1)` and `expect`.']");
+    let check = || workbook.xtask(&["check", "--only", "format", "adder"]).stdout;
+    assert!(!check().contains("holds a line"), "a call by its name is a push: {}", check());
+
+    workbook.replace(toml, "`x.checked_add(1)` and `expect`", &format!("`{line}`"));
+    let told = "a hint of step `add-1` holds a line of the solution, `x.checked_add(1).expect(\"a small number\")`";
+    assert!(check().contains(told), "{}", check());
+}
+
+#[test]
 fn a_mistake_that_its_check_does_not_catch_is_a_finding() {
     let workbook = Workbook::new();
     workbook.xtask(&["check", "--bless"]);
