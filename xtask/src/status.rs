@@ -147,9 +147,9 @@ fn last_red(now: &Known) -> String {
 
 /// What can be told of the time a step takes: its page is read, and its checks run.
 fn time(workbook: &Workbook, now: &Known, step: &Step) -> String {
-    let chapter = now.exercise.chapter.trim_end_matches(".md");
-    let page = workbook.root.join("book").join("src").join(chapter);
-    let page = fs::read_to_string(page.join(format!("{}.md", step.id))).unwrap_or_default();
+    let page = format!("{}.md", now.exercise.page(Some(step)));
+    let page = workbook.root.join("book").join("src").join(page);
+    let page = fs::read_to_string(page).unwrap_or_default();
     let mut told = Vec::new();
     if !page.is_empty() {
         let minutes = page.split_whitespace().count().div_ceil(READING);

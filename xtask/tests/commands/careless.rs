@@ -291,9 +291,9 @@ fn alone_the_command_says_where_the_reader_stands_and_what_fits_now() {
     next       step 1, Add 1
     time       5 steps to go in this exercise
 
-    cargo xtask book --open adder#adding-1   read what the step is about
-    cargo xtask verify adder                 its checks, and the file to open
-    cargo xtask verify --watch               the same on every save
+    cargo xtask book --open adder/add-1   read what the step is about
+    cargo xtask verify adder               its checks, and the file to open
+    cargo xtask verify --watch             the same on every save
     ");
 
     workbook.write("book/src/adder/add-2.md", &"word ".repeat(401));
@@ -313,9 +313,9 @@ fn alone_the_command_says_where_the_reader_stands_and_what_fits_now() {
     next       step 2, Add 2
     time
 
-    cargo xtask verify adder                 its checks
-    cargo xtask hint adder 2                 a hint; each call gives a stronger one
-    cargo xtask book --open adder#adding-2   read the step again
+    cargo xtask verify adder               its checks
+    cargo xtask hint adder 2               a hint; each call gives a stronger one
+    cargo xtask book --open adder/add-2   read the step again
     ");
 
     workbook.solve("01-adder");
@@ -327,9 +327,9 @@ fn alone_the_command_says_where_the_reader_stands_and_what_fits_now() {
     next       step 1, Add 1
     time       5 steps to go in this exercise
 
-    cargo xtask lab adder                     see what you have finished at work
-    cargo xtask solution adder --diff         and compare it with the reference
-    cargo xtask book --open summer#adding-1   read on
+    cargo xtask lab adder                   see what you have finished at work
+    cargo xtask solution adder --diff       and compare it with the reference
+    cargo xtask book --open summer/add-1   read on
     ");
 
     workbook.solve("02-summer");
