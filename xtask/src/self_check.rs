@@ -110,13 +110,13 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     if parts.iter().any(|part| part.lane() != Lane::Workbook) {
         output::err(&format!("a copy to work on: {}", scratch::copy(workbook)?));
     }
-    let copy = scratch::workbook(workbook)?;
+    let (copy, apart) = (scratch::workbook(workbook)?, scratch::apart(workbook));
     // What is played has no spec: its services are held by playing them.
     let exercises: Vec<_> = all.iter().filter(|it| it.kind == Kind::Spec).cloned().collect();
     let check = |part| match part {
         Part::Format => declared::check(workbook, &all, mode),
-        Part::Starters => Ok(each(&copy, &exercises, starters::check)),
-        Part::Solutions => Ok(each(&copy, &exercises, solutions::check)),
+        Part::Starters => Ok(each(&apart, &exercises, starters::check)),
+        Part::Solutions => Ok(each(&apart, &exercises, solutions::check)),
         Part::Right => Ok(each(&copy, &exercises, right::check)),
         Part::Mistakes => Ok(each(&copy, &exercises, |copy, exercise| {
             mistakes::check(copy, exercise, !args.exercises.is_empty())

@@ -10,12 +10,19 @@ use workbook::{Workbook, files};
 
 use crate::output::count;
 
-/// The copy. Its packages are built beside the reader's, for their paths differ; what they depend on is
-/// shared.
+/// The copy, as far as packages are built in it that the original doesn't have: what they depend on is
+/// shared with the reader's.
 pub fn workbook(original: &Workbook) -> Result<Workbook> {
     let scratch = original.scratch_dir();
     let target = scratch.parent().context("there is no target directory")?;
     Ok(Workbook::copy_at(scratch.join("scratch"), target.to_owned()))
+}
+
+/// The copy, for its packages of the same name. Cargo takes them for the reader's, because it knows both by
+/// their place in the workspace: in one target directory, a later `verify` would run what was built here.
+pub fn apart(original: &Workbook) -> Workbook {
+    let scratch = original.scratch_dir();
+    Workbook::copy_at(scratch.join("scratch"), scratch.join("scratch-target"))
 }
 
 /// Brings the copy up to date. Files that have not changed keep their time stamps, so that cargo
