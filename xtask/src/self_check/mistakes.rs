@@ -71,10 +71,17 @@ pub fn check(scratch: &Workbook, exercise: &Exercise, anew: bool) -> Result<Find
 
 /// The solution's spec with the checks of one step.
 fn one_step(scratch: &Workbook, exercise: &Exercise, step: usize) -> Result<String> {
-    let steps = scratch.root.join(exercise.path(Subject::Reader)).join("tests").join("steps");
+    let tests = |subject| scratch.root.join(exercise.path(subject)).join("tests");
+    let steps = tests(Subject::Reader).join("steps");
     let wanted = exercise.step(step)?.module();
-    let library = exercise.id.replace('-', "_");
-    let mut text = format!("extern crate {library}_solution as {library};\nmod steps {{\n");
+    let mut text = String::new();
+    for line in files::read_text(&tests(Subject::Solution).join("spec.rs"))?.lines() {
+        match line {
+            "mod steps;" => text += "mod steps {\n",
+            line if line.starts_with("#[path") => {}
+            line => text = text + line + "\n",
+        }
+    }
     for line in files::read_text(&steps.join("mod.rs"))?.lines() {
         match line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
             Some(module) if module.starts_with("step_") && module != wanted => {}
