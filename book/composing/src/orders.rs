@@ -77,7 +77,7 @@ impl Column {
             Self::Lost => "lost before the outage",
             Self::Rejections => "rejections by the breaker",
             Self::Wait => "longest wait, s",
-            Self::Recovery => "well again after, s",
+            Self::Recovery => "recovered after, s",
         }
     }
 }

@@ -52,7 +52,7 @@ pub fn table(question: &Question, runs: &Runs<Run>) -> Table {
 pub fn chart(runs: &Runs<Run>, values: &Values) -> Chart {
     let sentences = runs.done().map(|(label, run)| {
         format!(
-            "{label}: {} calls in the outage, {} requests answered in full, seconds until well again: {}",
+            "{label}: {} calls in the outage, {} requests answered in full, seconds until recovered: {}",
             run.cell(Column::Calls),
             run.cell(Column::Full),
             run.recovery(),

@@ -1,7 +1,7 @@
 //! right: written from the page and the starter alone: a lease and an open time that are asked in two places, admission apart from its counting
 
 // A circuit breaker: it stops calling a dependency that keeps failing, and lets a few probes find
-// out when it is well again.
+// out when it has recovered.
 //
 // This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
 // order of the chapter (`cargo xtask book --open circuit-breaker`). Add fields and functions as you

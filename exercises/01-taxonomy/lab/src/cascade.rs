@@ -90,7 +90,7 @@ pub fn table(runs: &Runs<Report>) -> Table {
         .counts("queries reaching the database before, per second", queries(before))
         .counts("queries reaching the database while slow, per second", queries(slow))
         .counts("queries reaching the database at the end, per second", queries(END))
-        .row("all well again at second", |report| match recovered(report) {
+        .row("all recovered at second", |report| match recovered(report) {
             Some(at) => at.as_secs().to_string(),
             None => "never".to_owned(),
         })
@@ -123,13 +123,13 @@ fn description(runs: &Runs<Report>, values: &Values) -> String {
     let [without, with] = reports[..] else { return String::new() };
     let goodput = |report: &Report, window| report.counts_between(window).good / 10;
     let back = |report| match recovered(report) {
-        Some(at) => format!("all is well again from {} s on", at.as_secs()),
+        Some(at) => format!("all has recovered from {} s on", at.as_secs()),
         None => "it never comes back".to_owned(),
     };
     format!(
         "Three panels over {} s of virtual time. While the database is slow, goodput falls to {} requests/s without \
          retries and {} with them. Without retries {}; in the last 10 s goodput is {} requests/s with {} queries/s at \
-         the database. With naive retries {} although the database is well again: in the last 10 s goodput is \
+         the database. With naive retries {} although the database has recovered: in the last 10 s goodput is \
          {} requests/s, while {} queries/s reach the database and all {CONNECTIONS} connections \
          are in use. Parameters: {}",
         LENGTH.as_secs(),
@@ -166,7 +166,7 @@ fn queries(report: &Report, window: Range<Duration>) -> u64 {
     report.dependency(DATABASE).map_or(0, |database| database.calls_between(window))
 }
 
-/// From which moment of the run on all went well again; `None` for never.
+/// From which moment of the run on all had recovered; `None` for never.
 pub fn recovered(report: &Report) -> Option<Duration> {
     report.well_from(SLOW_TO)
 }

@@ -40,7 +40,7 @@ fn cascade(values: &Values, figures: &Figures) -> anyhow::Result<()> {
     figures.write("cascade.svg", &cascade::chart(&runs, values).svg())?;
     let recovered = |(_, report)| match cascade::recovered(report) {
         Some(at) => format!("{} s after the database", at.as_secs() - 20),
-        None => "it is not well again in this run, nor, as things stand, ever".to_owned(),
+        None => "it has not recovered in this run, nor, as things stand, ever".to_owned(),
     };
     let numbers = ["without", "with"].into_iter().zip(runs.done().map(recovered));
     Ok(figures.numbers("cascade.txt", numbers)?)

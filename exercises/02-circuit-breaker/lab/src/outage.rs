@@ -77,7 +77,7 @@ pub fn table(runs: &Runs<Report>) -> Table {
         .waits()
         .counts("calls reaching the dependency", |report| reached(report, Duration::ZERO..LENGTH))
         .counts("of these, in the outage", |report| reached(report, OUTAGE))
-        .well_after("well again after the outage, s", OUTAGE.end)
+        .well_after("recovered after the outage, s", OUTAGE.end)
         .table()
 }
 
@@ -97,7 +97,7 @@ pub fn chart(runs: &Runs<Report>, values: &Values) -> Chart {
     let strip = with_states.fold(strip, |strip, (name, report)| strip.steps(name, states(report)));
     let sentences = runs.done().map(|(name, report)| {
         format!(
-            "{name}: {} calls reach the dependency in these {} s, and seconds until all is well again after it: {}",
+            "{name}: {} calls reach the dependency in these {} s, and seconds until all has recovered after it: {}",
             reached(report, OUTAGE),
             (OUTAGE.end - OUTAGE.start).as_secs(),
             well_after(report, OUTAGE.end),

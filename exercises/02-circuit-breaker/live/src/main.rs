@@ -124,7 +124,7 @@ fn table(runs: &Runs<Report>) -> Table {
         .row("requests sent in the outage", |report| {
             rounded(sent_until(report, OUTAGE.end) - sent_until(report, OUTAGE.start))
         })
-        .well_after("well again after the outage, s", OUTAGE.end)
+        .well_after("recovered after the outage, s", OUTAGE.end)
         .table()
 }
 

@@ -99,7 +99,7 @@ pub fn table(runs: &Runs<Report>) -> Table {
         .counts("waiting in its queue at the end", |report| {
             report.dependency(DEPENDENCY).map_or(0, |payments| payments.waiting_at(LENGTH))
         })
-        .well_after("well again after the outage, s", OUTAGE.end)
+        .well_after("recovered after the outage, s", OUTAGE.end)
         .table()
 }
 
@@ -119,7 +119,7 @@ pub fn chart(runs: &Runs<Report>, values: &Values) -> Chart {
     let description = format!(
         "Two panels over {} s of virtual time, with the dependency hanging from {} s to {} s. Above, the \
          goodput: it falls to nothing in the outage, and some runs do not get it back. Below, the calls that \
-         wait at the dependency. Seconds until all is well again after the outage: {}. {}",
+         wait at the dependency. Seconds until all has recovered after the outage: {}. {}",
         LENGTH.as_secs(),
         OUTAGE.start.as_secs(),
         OUTAGE.end.as_secs(),

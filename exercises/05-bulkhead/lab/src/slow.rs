@@ -115,7 +115,7 @@ pub fn table(runs: &Runs<Report>) -> Table {
         })
         .row("payments, good/s before", |report| rate(report, Target::Payments, before.clone()))
         .row("payments, good/s while they are slow", |report| rate(report, Target::Payments, SLOW))
-        .well_after("well again after it, s", SLOW.end)
+        .well_after("recovered after it, s", SLOW.end)
         .counts("turned away", |report| report.counts().shed)
         .waits()
         .table()

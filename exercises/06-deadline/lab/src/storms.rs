@@ -134,7 +134,7 @@ pub fn table(runs: &Runs<Report>) -> Table {
         .counts("good while the database is slow", good_while_slow)
         .row("work for users who had gone, s", wasted_seconds)
         .row("… of all work, %", wasted_percent)
-        .row("well again after the slow time, s", recovery)
+        .row("recovered after the slow time, s", recovery)
         .table()
 }
 

@@ -116,6 +116,6 @@ fn table(runs: &Runs<Report>) -> Table {
     Comparison::new(runs.done())
         .outcomes()
         .waits()
-        .well_after("well again after the outage, s", HANGS_TO)
+        .well_after("recovered after the outage, s", HANGS_TO)
         .table()
 }
