@@ -82,15 +82,16 @@ pub fn must_stream(workbook: &Workbook, args: &[&str], what: &str) -> Result<()>
     bail!("{what} did not run to its end: the reason is above");
 }
 
-/// Compiles the program of a package in release mode, with the terminal as it is, and says where it is.
+/// Compiles the program of a package, with the terminal as it is, and says where it is. `flags` are cargo's own:
+/// `--release`, features.
 pub fn build_program(
     workbook: &Workbook,
     package: &str,
-    features: &[&str],
+    flags: &[&str],
     what: &str,
 ) -> Result<PathBuf> {
     let mut command = cargo(workbook);
-    command.args(["build", "--release", "--package", package]).args(features);
+    command.args(["build", "--package", package]).args(flags);
     command.arg("--message-format=json-render-diagnostics");
     let output = children::output(&mut command).with_context(|| cannot_start(&command))?;
     let lines = output.stdout.split(|byte| *byte == b'\n');

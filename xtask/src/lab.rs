@@ -43,8 +43,9 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
             "Compiling {what}, this first time: about {about} on two cores. Later it starts at once."
         ));
     }
-    let features: &[_] = if asks_for(WITHOUT_YOURS) { &["--no-default-features"] } else { &[] };
-    let program = cargo::build_program(workbook, &lab.name, features, &what)?;
+    let mut flags = vec!["--release"];
+    flags.extend(asks_for(WITHOUT_YOURS).then_some("--no-default-features"));
+    let program = cargo::build_program(workbook, &lab.name, &flags, &what)?;
     if asks_for(PROGRAM) {
         output::out(&program.display().to_string());
         return Ok(true);

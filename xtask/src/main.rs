@@ -1,4 +1,4 @@
-//! The commands of the workbook: `cargo xtask verify`, `hint`, `lab`, `bench`, `reset`, `solution`,
+//! The commands of the workbook: `cargo xtask verify`, `hint`, `lab`, `bench`, `gameday`, `reset`, `solution`,
 //! `mistakes`, `escape`, `book`, and for maintainers `check`. Without a command: where the reader stands.
 //!
 //! Exit codes: 0 all is well; 1 something is unfinished (or `check` found something); 2 the command
@@ -16,6 +16,7 @@ mod cargo;
 mod children;
 mod escape;
 mod explain;
+mod gameday;
 mod generated;
 mod hint;
 mod lab;
@@ -77,6 +78,8 @@ enum Command {
     Lab(lab::Args),
     /// Measure what a pattern costs: yours, the reference, and published crates
     Bench(bench::Args),
+    /// Play eight experiments with your shop: real processes, real sockets, real faults
+    Gameday(gameday::Args),
     /// Bring an exercise's starter back, after a backup of your code
     ///
     /// What counts as your code are the Rust files below src/. They are kept in .backups/, which no command empties. Cargo.toml and
@@ -134,6 +137,7 @@ fn run(command: Option<Command>) -> Result<bool> {
         Command::Hint(args) => hint::run(&workbook, &args),
         Command::Lab(args) => lab::run(&workbook, &args),
         Command::Bench(args) => bench::run(&workbook, &args),
+        Command::Gameday(args) => gameday::run(&workbook, &args),
         Command::Reset(args) => reset::run(&workbook, &args),
         Command::Solution(args) => solution::run(&workbook, &args),
         Command::Mistakes(args) => mistakes::run(&workbook, &args),
