@@ -63,12 +63,14 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     };
     let harness = build(HARNESS, &[], "the harness of the GameDay")?;
     let mut command = Command::new(&harness);
+    let exercise = workbook.exercise("gameday")?;
+    let readers_plan = workbook.root.join(exercise.path(Subject::Reader)).join("gameday.toml");
     if let Some(folder) = &args.kubernetes {
         command.arg("--kubernetes").arg(folder);
+        command.arg("--plan").arg(args.plan.as_ref().unwrap_or(&readers_plan));
         return play(command);
     }
 
-    let exercise = workbook.exercise("gameday")?;
     let is_readers = args.service.is_none() && !args.solutions;
     let service = match &args.service {
         Some(service) => service.clone(),
@@ -80,9 +82,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         )?),
         None => start(&build("gameday", &[], "your shop")?),
     };
-    let plan = args.plan.clone().or_else(|| {
-        is_readers.then(|| workbook.root.join(exercise.path(Subject::Reader)).join("gameday.toml"))
-    });
+    let plan = args.plan.clone().or_else(|| is_readers.then_some(readers_plan));
     command.args(&args.experiments).arg("--service").arg(service);
     command.arg("--seed").arg(args.seed.to_string()).args(args.all.then_some("--all"));
     let record = is_readers.then(|| workbook.scratch_dir().join("gameday.json"));
