@@ -18,6 +18,7 @@ mod escape;
 mod explain;
 mod gameday;
 mod generated;
+mod grade;
 mod hint;
 mod lab;
 mod mistakes;
@@ -93,6 +94,8 @@ enum Command {
     Escape(escape::Args),
     /// Serve the book, with the verdicts on your code in its pages
     Book(book::Args),
+    /// For teachers: judge many people's answers, in processes that may do little
+    Grade(grade::Args),
     /// For contributors: begin a new exercise, as a draft that `check` accepts
     New(new::Args),
     /// For maintainers: check that starters, solutions, mistakes, figures and book hold together
@@ -103,6 +106,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = grade::record() {
+        return code;
+    }
     let result = match Cli::parse().command {
         Some(Command::Keeper) => {
             children::keeper(stdin().lock());
@@ -143,6 +149,7 @@ fn run(command: Option<Command>) -> Result<bool> {
         Command::Mistakes(args) => mistakes::run(&workbook, &args),
         Command::Escape(args) => escape::run(&workbook, &args),
         Command::Book(args) => book::run(&workbook, &args),
+        Command::Grade(args) => grade::run(&workbook, &args),
         Command::New(args) => new::run(&workbook, &args),
         Command::Check(args) => self_check::run(&workbook, &args),
     }

@@ -22,6 +22,7 @@ use clap::ValueEnum;
 use workbook::{Exercise, Kind, Workbook};
 
 use self::findings::Findings;
+pub use self::scratch::tracked_by_git;
 use crate::cargo;
 use crate::generated::Mode;
 use crate::output::{self, bold, count, green, indent, red};

@@ -15,6 +15,7 @@ use workbook::{Exercise, Subject, Workbook};
 
 use crate::cargo::{self, Build};
 use crate::explain::{Home, Verdict, explain, panicked_in_std};
+use crate::grade::{Confine, Limits};
 use crate::process::{self, End};
 use crate::progress::Progress;
 use crate::report::{CheckReport, Status};
@@ -81,13 +82,19 @@ pub struct Spec<'a> {
     folder: PathBuf,
     /// Whether its checks have a witness (`fixtures/witness`), without whom a pass is none.
     has_witness: bool,
+    confined: Option<(&'a Confine, Limits)>,
 }
 
 impl<'a> Spec<'a> {
     pub fn new(workbook: &'a Workbook, executable: PathBuf, folder: PathBuf) -> Self {
         let text = fs::read_to_string(workbook.root.join(&folder).join("tests").join("spec.rs"));
         let has_witness = text.is_ok_and(|text| text.contains("extern crate witness"));
-        Self { workbook, executable, folder, has_witness }
+        Self { workbook, executable, folder, has_witness, confined: None }
+    }
+
+    /// Each check in a process that may do little.
+    pub fn confined(self, confine: &'a Confine, limits: Limits) -> Self {
+        Self { confined: Some((confine, limits)), ..self }
     }
 
     /// The names of all tests.
@@ -187,7 +194,10 @@ impl<'a> Spec<'a> {
 
     fn command(&self) -> Command {
         let folder = self.workbook.root.join(&self.folder);
-        let mut command = Command::new(&self.executable);
+        let mut command = match &self.confined {
+            Some((confine, limits)) => confine.command(limits, &self.executable),
+            None => Command::new(&self.executable),
+        };
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder);
         command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
         // Libtest reads these too.

@@ -49,7 +49,7 @@ pub fn run(workbook: &Workbook, exercise: &Exercise, lib: &[u8]) -> Result<Ran> 
 
 /// The workspace's manifest with this one member: versions and profiles stay, so that what was built
 /// for the exercise serves here too. Packages of the workbook are found from elsewhere.
-fn with_member(manifest: &str, member: &str, root: &Path) -> Result<String> {
+pub fn with_member(manifest: &str, member: &str, root: &Path) -> Result<String> {
     let below_root = format!("{{ path = \"{}/", root.to_string_lossy().replace('\\', "/"));
     let mut text = String::new();
     let mut skipping = false;

@@ -232,7 +232,7 @@ fn tell_an_earlier_step(check: &mut CheckReport) {
 }
 
 /// Sorts the checks into their steps. Of a step that is `unwritten` nothing can have failed.
-fn assemble(
+pub fn assemble(
     exercise: &Exercise,
     sources: &Sources,
     unwritten: impl Fn(&Step) -> bool,

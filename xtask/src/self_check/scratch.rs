@@ -48,7 +48,7 @@ pub fn copy(original: &Workbook) -> Result<String> {
 }
 
 /// What git tracks, and what it would; none if this is no git repository, or git is not there.
-fn tracked_by_git(root: &Path) -> Option<BTreeSet<PathBuf>> {
+pub fn tracked_by_git(root: &Path) -> Option<BTreeSet<PathBuf>> {
     let mut command = Command::new("git");
     command.current_dir(root).args([
         "ls-files",

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::workbook::{Ran, Workbook};
 
-const SOURCE: &str = "exercises/01-adder/src/lib.rs";
+pub const SOURCE: &str = "exercises/01-adder/src/lib.rs";
 
 /// What libtest prints and how it ends, by code that never came to its answer.
 const LIE: &str = r#"{
@@ -16,7 +16,7 @@ const LIE: &str = r#"{
 }"#;
 
 /// Ways to a verdict without an answer: above the starter, and in the place of each `todo!`.
-const CHEATS: &[(&str, &str, &str)] = &[
+pub const CHEATS: &[(&str, &str, &str)] = &[
     ("a macro by the name of todo", "macro_rules! todo { ($($t:tt)*) => { LIE } }", "todo!()"),
     ("a panic hook", "", "std::panic::set_hook(Box::new(|_| LIE)); panic!()"),
     ("an exit", "", "LIE"),
@@ -86,12 +86,7 @@ fn no_code_talks_the_verdict_round() {
     let workbook = Workbook::new();
     let starter = workbook.read(SOURCE);
     for (name, above, instead) in CHEATS {
-        let mut text = format!("#![allow(unused, unreachable_code)]\n{above}\n");
-        for line in starter.lines() {
-            text += if line.contains("todo!") { instead } else { line };
-            text += "\n";
-        }
-        workbook.write(SOURCE, &text.replace("LIE", LIE));
+        workbook.write(SOURCE, &cheat(&starter, above, instead));
 
         let ran = workbook.xtask(&["verify", "adder", "--json", "--time-limit", "2"]);
 
@@ -106,10 +101,20 @@ fn no_code_talks_the_verdict_round() {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }
 
-/// A solved exercise, the change, and what must be said of which file.
-type Change = (&'static str, fn(&Workbook), &'static str, &'static str);
+/// The starter with something above it, and in the place of each `todo!`.
+pub fn cheat(starter: &str, above: &str, instead: &str) -> String {
+    let mut text = format!("#![allow(unused, unreachable_code)]\n{above}\n");
+    for line in starter.lines() {
+        text += if line.contains("todo!") { instead } else { line };
+        text += "\n";
+    }
+    text.replace("LIE", LIE)
+}
 
-const CHANGES: &[Change] = &[
+/// A solved exercise, the change, and what must be said of which file.
+pub type Change = (&'static str, fn(&Workbook), &'static str, &'static str);
+
+pub const CHANGES: &[Change] = &[
     (
         "a check is edited",
         |it| {
@@ -340,7 +345,7 @@ fn a_check_ends_with_the_verify_that_began_it() {
 }
 
 /// Both exercises, with a file that is given; the adder is solved.
-fn solved() -> Workbook {
+pub fn solved() -> Workbook {
     let workbook = Workbook::new();
     for folder in ["src", ".starter/src"] {
         workbook.write(&format!("exercises/01-adder/{folder}/given.rs"), "// As it came.\n");

@@ -6,6 +6,8 @@ mod careless;
 mod cheats;
 mod check;
 mod game;
+#[cfg(target_os = "linux")]
+mod grade;
 mod new;
 mod reader;
 mod verify;

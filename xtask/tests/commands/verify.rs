@@ -554,7 +554,7 @@ fn what_keeps_verify_from_its_work_ends_with_code_2_and_the_reason() {
       |
     2 | tittle = "The summer"
       | ^^^^^^
-    unknown field `tittle`, expected one of `id`, `title`, `chapter`, `summary`, `kind`, `draft`, `yours`, `step`
+    unknown field `tittle`, expected one of `id`, `title`, `chapter`, `summary`, `kind`, `draft`, `yours`, `sockets`, `step`
     "#);
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 
-use crate::files;
+use crate::files::{self, Tree};
 
 /// An exercise.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Exercise {
     /// The files below `src` that a reader writes; the others are given. New files are the reader's too.
     #[serde(default = "lib_alone")]
     pub yours: Vec<PathBuf>,
+    /// Whether its checks talk over loopback, so that a grader must let them open sockets.
+    #[serde(default)]
+    pub sockets: bool,
     /// In their order; never empty.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
@@ -112,6 +115,11 @@ impl Exercise {
             step.number = number;
         }
         Ok(exercise)
+    }
+
+    /// Whether a file below `src` is a reader's to write: declared, or not in the starter.
+    pub fn is_own(&self, path: &Path, starter: &Tree) -> bool {
+        starter.get(path).is_none() || self.yours.iter().any(|own| own == path)
     }
 
     /// The leading digits of the folder's name, `02`.

@@ -94,6 +94,26 @@ pub fn same_text(a: &Tree, b: &Tree) -> bool {
             .all(|((path_a, a), (path_b, b))| path_a == path_b && fold_crlf(a) == fold_crlf(b))
 }
 
+/// A sum of texts and trees that stands for all of them (SHA-256, in hexadecimal).
+pub fn digest(texts: &[&[u8]], trees: &[&Tree]) -> String {
+    let mut hash = hmac_sha256::Hash::new();
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    };
+    for text in texts {
+        add(text);
+    }
+    for tree in trees {
+        add(&(tree.len() as u64).to_le_bytes());
+        for (path, content) in *tree {
+            add(crate::slashes(path).as_bytes());
+            add(content);
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// With `\n` for every `\r\n`.
 pub fn fold_crlf(content: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(content.len());

@@ -8,6 +8,7 @@ use crate::files::{self, Tree};
 use crate::{Exercise, Step, Subject};
 
 /// The files of an exercise at one moment: read once, asked often.
+#[derive(Clone)]
 pub struct Sources {
     /// What the reader edits, below `src`.
     pub source: Tree,
@@ -40,6 +41,12 @@ impl Sources {
             tests: files::read_sources(&folder.join("tests"))?,
             spec_sum: spec_sum.is_file().then(|| files::read_text(&spec_sum)).transpose()?,
         })
+    }
+
+    /// The same exercise with another answer.
+    #[must_use]
+    pub fn with_source(&self, source: Tree) -> Self {
+        Self { source, ..self.clone() }
     }
 
     /// Whether the reader has changed anything since either starter.

@@ -1,0 +1,66 @@
+//! What a program may.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+/// As JSON, the first argument.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "only Unix has them"))]
+pub struct Limits {
+    /// Of the address space, in bytes.
+    pub memory: u64,
+    /// Of CPU, in seconds.
+    pub cpu: u64,
+    /// The longest file that it may write, in bytes. Pipes have no limit: whoever reads them bounds them.
+    pub file: u64,
+    /// What may be read and run; what is not there is left out.
+    pub read: Vec<PathBuf>,
+    /// What may be written, too.
+    pub write: Vec<PathBuf>,
+    /// Whether it may begin other programs.
+    pub programs: bool,
+    /// Whether it may open sockets of the internet.
+    pub sockets: bool,
+}
+
+/// What this system holds programs to.
+pub fn offers() -> Vec<&'static str> {
+    let mut offers = Vec::new();
+    if cfg!(unix) {
+        offers.push("memory, CPU and the size of files (rlimits)");
+    }
+    #[cfg(target_os = "linux")]
+    offers.extend(crate::linux::offers());
+    offers
+}
+
+impl Limits {
+    /// From now on, for this process and all that it becomes.
+    ///
+    /// # Errors
+    /// If the system has a limit and refuses it.
+    pub fn hold(&self) -> Result<()> {
+        #[cfg(unix)]
+        {
+            use rlimit::Resource;
+            let limits = [
+                (Resource::AS, self.memory),
+                (Resource::CPU, self.cpu),
+                (Resource::FSIZE, self.file),
+                (Resource::NOFILE, 1024),
+                (Resource::CORE, 0),
+            ];
+            for (resource, limit) in limits {
+                // Never more than its owner may.
+                let (_, hard) = resource.get()?;
+                resource.set(limit.min(hard), limit.min(hard))?;
+            }
+        }
+        #[cfg(target_os = "linux")]
+        crate::linux::hold(self)?;
+        Ok(())
+    }
+}
