@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use workbook::files::{self, Tree};
-use workbook::{Exercise, Workbook};
+use workbook::{Exercise, Subject, Workbook};
 
 use self::submission::Submission;
 use self::trusted::{Built, Trusted};
@@ -120,7 +120,11 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     }
     let begun = Instant::now();
     let exercises = workbook.selected(&args.exercise)?;
-    let exercises: Vec<_> = exercises.into_iter().filter(|exercise| !exercise.draft).collect();
+    let is_judged_by_a_spec = |exercise: &Exercise| {
+        let folder = workbook.root.join(exercise.path(Subject::Reader));
+        !exercise.draft && folder.join("tests").join("spec.rs").is_file()
+    };
+    let exercises: Vec<_> = exercises.into_iter().filter(is_judged_by_a_spec).collect();
     let submissions = read(workbook, args, &exercises)?;
     let out = args.out.clone().unwrap_or_else(|| workbook.scratch_dir().join("graded"));
     let kept = out.join("verdicts");
@@ -289,7 +293,7 @@ impl Work<'_> {
         let exercise = &trusted.exercise;
         let at = Workbook::at(at);
         let limits = Limits::of_a_check(&at.root, &executable, self.args.memory, exercise);
-        let folder = exercise.path(workbook::Subject::Reader);
+        let folder = exercise.path(Subject::Reader);
         let spec = Spec::new(&at, executable, folder).confined(self.confine, limits);
         let limit =
             self.args.time_limit.map_or(Limit::USUAL, |s| Limit::of_each(Duration::from_secs(s)));
