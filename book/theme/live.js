@@ -167,12 +167,9 @@
         const step = verdict?.steps.find(step => step.id === list.dataset.step);
         for (const item of list.children) {
             item.querySelectorAll('.live-mark, .live-why').forEach(old => old.remove());
-            let check = step?.checks.find(check => check.name === item.dataset.check);
-            if (!check && verdict?.status === 'not_started') {
-                // An exercise that has not been begun is not even built.
-                check = { status: 'not_started' };
-            }
-            if (!check) {
+            const check = step?.checks.find(check => check.name === item.dataset.check);
+            // The page says it once that nothing was run.
+            if (!check || check.status === 'does_not_compile') {
                 continue;
             }
             item.prepend(mark(check.status));
@@ -188,10 +185,10 @@
             ? list.previousElementSibling
             : list.parentNode.insertBefore(make('p', { className: 'live-sum' }), list);
         sum.replaceChildren();
-        if (step && step.checks.length > 0) {
-            sum.append(mark(step.status), ` ${passed(step.checks)} of ${step.checks.length} checks pass.`);
-        } else if (verdict?.status === 'does_not_compile') {
+        if (verdict?.status === 'does_not_compile') {
             sum.append(mark('does_not_compile'), ' The reason is at the top of the page.');
+        } else if (step && step.checks.length > 0) {
+            sum.append(mark(step.status), ` ${passed(step.checks)} of ${step.checks.length} checks pass.`);
         }
     }
 
