@@ -16,7 +16,8 @@ use serde_json::Value;
 use crate::cheats::{CHANGES, CHEATS, SOURCE, cheat, solved};
 use crate::workbook::{Ran, STEPS, Workbook};
 
-/// What an answer does before it gives the right result, and how its checks end where it may not.
+/// What an answer does before it gives the right result, and how its checks end where it may not; empty for one
+/// way or another.
 const HOSTILE: &[(&str, &str, &str)] = &[
     ("loop", "loop { std::hint::spin_loop() }", "timed_out"),
     ("wait", "loop { std::thread::park() }", "timed_out"),
@@ -32,7 +33,7 @@ const HOSTILE: &[(&str, &str, &str)] = &[
         "std::process::Command::new(\"/bin/sh\").arg(\"-c\").arg(\"kill -9 $PPID\").status().unwrap();",
         "failed",
     ),
-    ("thread bomb", "loop { std::thread::spawn(|| loop { std::thread::park() }); }", "failed"),
+    ("thread bomb", "loop { std::thread::spawn(|| loop { std::thread::park() }); }", ""),
     ("file", "std::fs::write(\"mine\", \"mine\").unwrap();", "failed"),
     (
         "file elsewhere",
@@ -224,7 +225,8 @@ fn a_class_gets_the_verdicts_that_it_deserves_and_an_interrupted_run_goes_on() {
         assert_eq!(verdict["passed"], *passed, "{name}: {verdict:#}");
         let is_hostile = name.contains("hostile");
         let said = if is_hostile { &verdict["checks"][0]["status"] } else { &verdict["status"] };
-        if is_hostile || ["passed", "not_started", "does_not_compile"].contains(status) {
+        let is_known = is_hostile && !status.is_empty();
+        if is_known || ["passed", "not_started", "does_not_compile"].contains(status) {
             assert_eq!(said, *status, "{name}: {verdict:#}");
         } else {
             assert_ne!(said, "passed", "{name}: {verdict:#}");
