@@ -1,0 +1,3 @@
+//! Where the lock comes from.
+
+pub use std::sync::Mutex;

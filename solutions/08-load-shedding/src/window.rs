@@ -1,0 +1,1 @@
+include!("../../../exercises/08-load-shedding/src/window.rs");
