@@ -130,7 +130,8 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let kept = out.join("verdicts");
     fs::create_dir_all(&kept).with_context(|| format!("cannot create {}", kept.display()))?;
     let confine = match &args.confine {
-        Some(program) => Confine::by(program.clone()),
+        // Others are begun elsewhere.
+        Some(program) => Confine::by(std::path::absolute(program)?),
         None => Confine::build(workbook)?,
     };
     let offers = confine.offers()?;
