@@ -55,10 +55,20 @@ async function open(page, { theme = 'light', width = 1200, javaScriptEnabled = t
     return tab;
 }
 
+// Waits until the toys have their tables.
+async function alive(tab) {
+    for (const toy of await tab.locator('.toy').all()) {
+        await toy.scrollIntoViewIfNeeded();
+        await toy.and(tab.locator('[role=group]')).waitFor();
+    }
+}
+
 async function accessible(page, theme) {
     const tab = await open(page, { theme });
     // What is folded is looked at, too.
     await tab.evaluate(() => document.querySelectorAll('details').forEach(fold => { fold.open = true; }));
+    await alive(tab);
+    await tab.waitForFunction(() => [...document.querySelectorAll('.knobs')].every(knobs => knobs.querySelector('.reproduce')));
     await tab.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     await tab.evaluate(axe);
     const { violations } = await tab.evaluate(() => window.axe.run(
@@ -127,7 +137,7 @@ async function printed(page) {
     const tab = await open(page, { width: 717 });
     await tab.emulateMedia({ media: 'print' });
     for (const part of await tab.locator('.covered').all()) {
-        if (await part.evaluate(part => part.checkVisibility({ contentVisibilityAuto: true }) && part.firstElementChild.getBoundingClientRect().height) === 0) {
+        if (await part.evaluate(part => !part.firstElementChild.checkVisibility())) {
             find(page, 'a part stays covered on paper');
         }
     }
@@ -241,6 +251,118 @@ async function gated(page) {
     }
 }
 
+// A knob chooses among recorded runs, and a toy walks through its table: by keyboard, from a disk, without a server.
+async function touched(page) {
+    const tab = await open(page);
+    const expect = (isSo, what) => isSo || find(page, what);
+    for (const figure of await tab.locator('figure[data-runs]').all()) {
+        const name = await figure.getAttribute('id');
+        await figure.evaluate(figure => {
+            figure.closest('details, .covered')?.setAttribute('open', '');
+            figure.closest('.covered')?.removeAttribute('hidden');
+        });
+        const svg = () => figure.locator(':scope > svg').first().innerHTML();
+        const book = await svg();
+        await figure.locator('.knobs > summary').focus();
+        await tab.keyboard.press('Enter');
+        await figure.locator('.knobs-inside table').first().waitFor();
+        const text = () => figure.locator('.knobs-inside .reproduce').innerText();
+        const before = await text();
+        const slider = figure.locator('.knob input[type=range]').first();
+        await slider.focus();
+        await tab.keyboard.press((await slider.inputValue()) === (await slider.getAttribute('max')) ? 'ArrowLeft' : 'ArrowRight');
+        await tab.waitForFunction(([id, was]) => document.querySelector(`#${id} .knobs-inside .reproduce`).innerText !== was, [name, before]);
+        expect(tab.url().startsWith(url(page)), `${name}: an arrow key on a knob turns the page`);
+        expect(await svg() !== book, `${name}: another run is drawn as the one in the book`);
+        expect(await figure.locator(':scope > svg .ghost path').count() > 0, `${name}: the run in the book does not stay behind the other one`);
+        const twice = await figure.locator(':scope > svg').count();
+        expect(twice === 1, `${name}: ${twice} pictures instead of one`);
+        const command = (await text()).replace('Reproduce: ', '');
+        expect(new URL(tab.url()).search.includes(name.replace('figure-', '')), `${name}: the address does not carry the run`);
+        const colleague = await tab.context().newPage();
+        await colleague.goto(tab.url());
+        await colleague.locator(`#${name} .knobs-inside .reproduce`).waitFor();
+        const same = await colleague.locator(`#${name} .knobs-inside .reproduce`).innerText();
+        expect(same.includes(command), `${name}: the address leads to another run: ${same}`);
+        await colleague.close();
+        await figure.getByRole('button', { name: 'As in the book' }).press('Enter');
+        expect(await svg() === book, `${name}: the figure of the book does not come back`);
+    }
+    await alive(tab);
+    for (const toy of await tab.locator('.toy').all()) {
+        const name = await toy.getAttribute('id');
+        const seen = () => toy.locator('.toy-said, .toy-facts').allInnerTexts().then(all => all.join());
+        const first = await seen();
+        if (await toy.locator('.toy-history').count() > 0) {
+            const act = toy.locator('.toy-actions').first().locator('button');
+            await act.nth(1).focus();
+            await tab.keyboard.press('Enter');
+            await tab.keyboard.press('Enter');
+            const second = await seen();
+            expect(second !== first, `${name}: an action changes nothing`);
+            expect(await toy.locator('.toy-history li').count() === 2, `${name}: two actions are not two lines`);
+            await tab.keyboard.press('ArrowLeft');
+            await tab.keyboard.press('ArrowLeft');
+            expect(await seen() === first, `${name}: two steps back is not the beginning`);
+            await tab.keyboard.press('ArrowRight');
+            await tab.keyboard.press('ArrowRight');
+            expect(await seen() === second, `${name}: forth again is not where it was`);
+        } else {
+            const knob = toy.locator('.knob :is(input, select)').first();
+            await knob.focus();
+            await tab.keyboard.press('ArrowDown');
+            expect(await seen() !== first, `${name}: another number changes nothing`);
+            await toy.getByRole('button', { name: 'As it came' }).press('Enter');
+            expect(await seen() === first, `${name}: its first numbers do not come back`);
+        }
+        if (await toy.getByRole('button', { name: 'Put it on the checklist' }).count() > 0) {
+            await toy.getByRole('button', { name: 'Put it on the checklist' }).press('Enter');
+            const kept = await tab.evaluate(() => localStorage.getItem('blast-radius:sheets'));
+            const said = await toy.locator('.toy-said').innerText();
+            expect(kept?.includes(said), `${name}: what it says is not on the sheet: ${kept}`);
+        }
+    }
+    await tab.context().close();
+}
+
+// One sheet a dependency; they can be carried away and brought back.
+async function sheets(page) {
+    const tab = await open(page);
+    if (await tab.locator('.sheets').count() > 0) {
+        const expect = (isSo, what) => isSo || find(page, what);
+        const press = name => tab.getByRole('button', { name, exact: true }).press('Enter');
+        const field = label => tab.getByLabel(label, { exact: false }).locator('visible=true').first();
+        const all = () => tab.evaluate(() => JSON.parse(localStorage.getItem('blast-radius:sheets')).sheets);
+        await field('Service').fill('checkout');
+        await field('Dependency').fill('payments');
+        await field('What is retried?').fill('# no heading\n\n\\# nor this\nnothing - a: b');
+        await press('New sheet');
+        await field('Dependency').fill('stock');
+        const before = JSON.stringify(await all());
+        for (const format of ['JSON', 'Markdown']) {
+            const saving = tab.waitForEvent('download');
+            await press(`Save as ${format}`);
+            const path = await (await saving).path();
+            const name = (await saving).suggestedFilename();
+            await press('Remove this sheet');
+            await press('Remove this sheet');
+            await tab.locator('.sheets input[type=file]').setInputFiles({ name, mimeType: 'text/plain', buffer: readFileSync(path) });
+            await tab.getByText('Brought in from').waitFor();
+            const told = value => JSON.stringify(value.map(sheet => Object.entries(sheet).filter(([, text]) => text).sort()));
+            expect(told(await all()) === told(JSON.parse(before)), `${format} loses what was written: ${JSON.stringify(await all())}`);
+        }
+        await tab.locator('.sheets input[type=file]').setInputFiles({ name: 'x.json', mimeType: 'text/plain', buffer: Buffer.from('{"sheets": 7}') });
+        await tab.getByText('holds no sheets').waitFor();
+        expect((await all()).length === 2, 'a file without sheets changes those that are there');
+        await press('Remove this sheet');
+        await press('Bring it back');
+        expect((await all()).some(sheet => sheet.dependency === 'stock'), 'a sheet that was removed does not come back');
+        await tab.reload();
+        expect(await tab.locator('#sheet-chooser option').count() === 2, 'the sheets are forgotten after a reload');
+    }
+    await tab.context().close();
+}
+
 async function withoutScript(page) {
     const tab = await open(page, { javaScriptEnabled: false });
     for (const part of await tab.locator('.covered').all()) {
@@ -254,6 +376,11 @@ async function withoutScript(page) {
         await tab.keyboard.press('Enter');
         if (await answers.first().getAttribute('open') === null) {
             find(page, 'without JavaScript an answer does not open');
+        }
+    }
+    for (const toy of await tab.locator('.toy').all()) {
+        if (!await toy.locator('table').isVisible()) {
+            find(page, 'without JavaScript a toy has no example');
         }
     }
     if (await tab.locator('main').innerText() === '') {
@@ -272,6 +399,8 @@ for (const page of pages) {
     if (page !== 'print.html') {
         await spelled(page);
         await remembered(page);
+        await touched(page);
+        await sheets(page);
         await withoutScript(page);
     }
 }

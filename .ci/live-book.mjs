@@ -120,19 +120,20 @@ try {
     save(starter);
     await standing('not started');
     const figure = tab.locator('#figure-breaker-outage');
+    await tab.locator('.cover button').first().click();
     const drawn = await figure.locator(':scope > svg').innerHTML();
     await figure.locator('summary').first().focus();
     await tab.keyboard.press('Enter');
     const openFor = figure.getByLabel('How long should a breaker stay open', { exact: false }).locator('visible=true').last();
-    await figure.locator('.live-figure table').waitFor();
-    holds('code that cannot run yet is named with the step that it needs', (await figure.locator('.live-said').innerText()).includes('step 2'));
-    const before = await figure.locator('.live-figure').innerText();
+    await figure.locator('.knobs-inside table').waitFor();
+    holds('code that cannot run yet is named with the step that it needs', (await figure.locator('.knobs-said').innerText()).includes('step 2'));
+    const before = await figure.locator('.knobs-inside').innerText();
     await openFor.focus();
     await tab.keyboard.press('Control+A');
     await tab.keyboard.type('20');
-    await tab.waitForFunction(was => document.querySelector('#figure-breaker-outage .live-figure').innerText !== was, before);
-    await says('#figure-breaker-outage .live-figure p', 'open for 20 s');
-    const cells = row => figure.locator('.live-figure tbody tr', { hasText: row }).locator('td').allInnerTexts();
+    await tab.waitForFunction(was => document.querySelector('#figure-breaker-outage .knobs-inside').innerText !== was, before);
+    await says('#figure-breaker-outage .knobs-inside p', 'open for 20 s');
+    const cells = row => figure.locator('.knobs-inside tbody tr', { hasText: row }).locator('td').allInnerTexts();
     const shown = await cells('of these, in the outage');
     const printed = JSON.parse(execFileSync('cargo', ['xtask', 'lab', 'circuit-breaker', '--open-for', '20', '--json'], { stdio: ['ignore', 'pipe', 'ignore'] }));
     const own = printed.tables[0].rows.find(([first]) => first === 'of these, in the outage').slice(1);
@@ -141,33 +142,63 @@ try {
     holds('the address carries the run', tab.url().includes('breaker-outage=open-for%3A20'), tab.url());
     const colleague = await context.newPage();
     await colleague.goto(tab.url());
-    await colleague.locator('#figure-breaker-outage .live-figure p', { hasText: 'open for 20 s' }).waitFor();
+    await colleague.locator('#figure-breaker-outage .knobs-inside p', { hasText: 'open for 20 s' }).waitFor();
     holds('a colleague who opens the address sees the same run', true);
     await colleague.close();
 
     await openFor.fill('0');
-    await says('#figure-breaker-outage .live-said', 'not in 1..');
+    await says('#figure-breaker-outage .knobs-said', 'not in 1..');
     holds('a value outside its range is refused with the range', true);
     await figure.getByRole('button', { name: 'As in the book' }).click();
     holds('the book\'s own figure comes back', drawn === await figure.locator(':scope > svg').innerHTML());
 
     await openFor.fill('6');
-    await says('#figure-breaker-outage .live-figure p', 'open for 6 s');
+    await says('#figure-breaker-outage .knobs-inside p', 'open for 6 s');
     save(solution);
-    await figure.locator('.live-figure th', { hasText: 'yours' }).waitFor();
+    await figure.locator('.knobs-inside th', { hasText: 'yours' }).waitFor();
     holds('a save draws the reader\'s line in a figure that is in use', (await figure.locator(':scope > svg').innerHTML()).includes('yours'));
 
     save(solution.replace('let permit = self.try_acquire()?;', 'let permit = self.try_acquire()?; loop { std::hint::spin_loop(); }'));
-    await says('#figure-breaker-outage .live-said', 'longer than');
+    await says('#figure-breaker-outage .knobs-said', 'longer than');
     holds('code that loops costs its figure a sentence', true);
+    const older = await tab.evaluate(async () => {
+        const run = { lab: 'circuit-breaker', figure: 'twice', scene: 'outage', knobs: {} };
+        const said = () => window.blastRadius.live.run(run).then(() => 'it ran', error => error.message);
+        const [first] = await Promise.all([said(), said()]);
+        return first;
+    });
+    holds('a newer run of a figure ends the older one', older.includes('a newer run'), older);
     save(starter);
     await standing('not started');
+
+    console.log('Toys');
+    for (const [address, toy, act] of [
+        [PAGE, 'breaker', async box => {
+            for (let time = 0; time < 12; time += 1) {
+                await box.getByRole('button', { name: 'A call succeeds', exact: true }).click();
+                await box.getByRole('button', { name: 'A call fails', exact: true }).click();
+                await box.locator('.toy-history li').nth(2 * time + 1).waitFor();
+            }
+        }],
+        ['bulkhead/size.html', 'places', async box => {
+            await box.getByLabel('How long does a call take, on average?').last().fill('37');
+            await box.locator('.toy-said', { hasText: 'of 37 ms each' }).waitFor();
+        }],
+    ]) {
+        const page = await context.newPage();
+        await page.goto(live.url + address);
+        await page.locator(`#toy-${toy}`).scrollIntoViewIfNeeded();
+        await page.locator(`#toy-${toy}[role=group]`).waitFor();
+        await act(page.locator(`#toy-${toy}`));
+        holds(`the toy ${toy} goes on where its recorded table ends`, true);
+        await page.close();
+    }
 
     console.log('Looks');
     for (const theme of ['light', 'navy']) {
         const page = await context.newPage();
         await page.addInitScript(theme => localStorage.setItem('mdbook-theme', theme), theme);
-        for (const [address, shown] of [[PAGE, '#figure-breaker-outage .live-figure table'], [STEP, '.live-mark']]) {
+        for (const [address, shown] of [[PAGE, '#figure-breaker-outage .knobs-inside table'], [STEP, '.live-mark']]) {
             await page.goto(live.url + address);
             await page.evaluate(() => document.querySelectorAll('details').forEach(fold => { fold.open = true; }));
             await page.locator(shown).first().waitFor();

@@ -192,185 +192,30 @@
         }
     }
 
-    // --- Figures: their knobs, and the reader's line
+    // --- What figures and toys ask for
 
-    const figures = [];
-
-    function addKnobs(figure) {
-        const name = figure.id.replace('figure-', '');
-        const drawn = figure.querySelector('svg');
-        const box = make('div', { className: 'live-figure' });
-        const fold = make('details', { className: 'live-knobs' },
-            make('summary', { textContent: 'Turn its knobs, with your code in it' }), box);
-        figure.append(fold);
-        const said = make('p', { className: 'live-said' });
-        said.setAttribute('role', 'status');
-        const result = make('div');
-        box.append(said, result);
-        let form = null;
-        let scene = null;
-        let running = null;
-
-        const wait = text => {
-            const timer = setTimeout(() => { said.textContent = text; }, 400);
-            return () => clearTimeout(timer);
-        };
-
-        async function begin() {
-            if (form) {
-                return;
-            }
-            form = make('form', { className: 'live-form' });
-            form.addEventListener('submit', event => event.preventDefault());
-            const done = wait('The lab is being compiled. The first time takes half a minute or so.');
-            try {
-                const lab = await (await ask(`lab/${figure.dataset.lab}`)).json();
-                const scenes = lab.scenes.filter(each => each.figures.includes(name));
-                scene = scenes[0];
-                if (!scene) {
-                    said.textContent = 'This figure has no knobs.';
-                    return;
-                }
-                scene = { ...scene, only: lab.scenes.length === 1 };
-                for (const knob of scene.knobs) {
-                    form.append(control(knob));
-                }
-                const back = make('button', { type: 'button', className: 'live-button', textContent: 'As in the book' });
-                back.addEventListener('click', reset);
-                form.append(back);
-                box.prepend(form);
-                said.textContent = '';
-                const wanted = new URLSearchParams(location.search).get(name);
-                for (const [knob, value] of (wanted ?? '').split(',').map(pair => pair.split(':'))) {
-                    const field = form.elements[knob];
-                    if (field && value !== undefined) {
-                        field.value = value;
-                        field.dispatchEvent(new Event('sync'));
-                    }
-                }
-                await run();
-            } catch (error) {
-                said.textContent = error.message;
-                form = null;
-            } finally {
-                done();
-            }
-        }
-
-        function control(knob) {
-            const id = `${name}-${knob.name}`;
-            const label = make('label', { htmlFor: id, textContent: knob.question });
-            if (knob.kind === 'choice') {
-                const select = make('select', { id, name: knob.name }, ...knob.of.map(([value, about]) =>
-                    make('option', { value, textContent: `${value}: ${about}` })));
-                select.addEventListener('change', soon);
-                return make('div', { className: 'live-knob' }, label, select);
-            }
-            const limits = { min: knob.from, max: knob.to, step: 1, value: knob.default };
-            const number = make('input', { type: 'number', id, name: knob.name, ...limits });
-            number.defaultValue = knob.default;
-            number.addEventListener('input', soon);
-            const row = make('div', { className: 'live-knob' }, label);
-            // A slider over a range that is too long for one would move by hours at a touch.
-            if ((knob.to - knob.from) / knob.step <= 2000) {
-                const slider = make('input', { type: 'range', ...limits, step: knob.step });
-                slider.setAttribute('aria-label', knob.question);
-                slider.addEventListener('input', () => { number.value = slider.value; soon(); });
-                const sync = () => { slider.value = number.value; };
-                number.addEventListener('input', sync);
-                number.addEventListener('sync', sync);
-                row.append(slider);
-            }
-            row.append(number, make('span', { className: 'live-unit', textContent: knob.unit ?? '' }));
-            return row;
-        }
-
-        let timer = 0;
-        function soon() {
-            clearTimeout(timer);
-            timer = setTimeout(run, 120);
-        }
-
-        const values = () => Object.fromEntries(scene.knobs.map(knob => [knob.name, form.elements[knob.name].value]));
-
-        function remember() {
-            const url = new URL(location.href);
-            const turned = scene.knobs
-                .map(knob => [knob.name, form.elements[knob.name].value, String(knob.kind === 'choice' ? knob.of[0][0] : knob.default)])
-                .filter(([, value, usual]) => value !== usual)
-                .map(([knob, value]) => `${knob}:${value}`);
-            if (turned.length > 0) {
-                url.searchParams.set(name, turned.join(','));
-            } else {
-                url.searchParams.delete(name);
-            }
-            history.replaceState(history.state, '', url);
-        }
-
-        // A newer run ends the older one.
-        async function run() {
-            if (!scene) {
-                return;
-            }
-            running?.abort();
-            const mine = running = new AbortController();
-            remember();
-            const done = wait('Running …');
-            try {
-                const answer = await ask('run', {
-                    method: 'POST',
-                    signal: mine.signal,
-                    headers: { 'content-type': 'application/json', 'x-live-token': session.token },
-                    body: JSON.stringify({ lab: figure.dataset.lab, scene: scene.only ? null : scene.name, knobs: values() }),
-                });
-                showRun(await answer.json());
-            } catch (error) {
-                if (error.name !== 'AbortError') {
-                    said.textContent = error.message;
-                }
-            } finally {
-                done();
-            }
-        }
-
-        function showRun(answer) {
-            if (answer.svg) {
-                const template = make('template');
-                template.innerHTML = answer.svg;
-                figure.querySelector(':scope > svg')?.replaceWith(template.content);
-            }
-            const missing = answer.runs.filter(run => run.missing);
-            said.textContent = answer.without_yours
-                ? `Without your code: ${answer.without_yours}.`
-                : missing.map(run => `Without ${run.name}: ${run.missing.step
-                    ? `it needs step ${run.missing.step}`
-                    : run.missing.message}.`).join(' ');
-            const tables = answer.tables.map(table => make('div', { className: 'table-wrapper' }, make('table', {},
-                make('thead', {}, make('tr', {}, ...table.columns.map(text => make('th', { scope: 'col', textContent: text })))),
-                make('tbody', {}, ...table.rows.map(([first, ...cells]) => make('tr', {},
-                    make('th', { scope: 'row', textContent: first }),
-                    ...cells.map(text => make('td', { textContent: text }))))))));
-            result.replaceChildren(make('p', { textContent: answer.setting }), ...tables,
-                ...answer.notes.map(text => make('p', { textContent: text })),
-                make('p', { className: 'reproduce' }, 'Reproduce: ', make('code', { textContent: answer.command })));
-        }
-
-        function reset() {
-            running?.abort();
-            form.reset();
-            form.querySelectorAll('input[type=number]').forEach(field => field.dispatchEvent(new Event('sync')));
-            remember();
-            figure.querySelector(':scope > svg')?.replaceWith(drawn);
-            said.textContent = '';
-            result.replaceChildren();
-        }
-
-        fold.addEventListener('toggle', () => { if (fold.open) begin(); });
-        if (new URLSearchParams(location.search).has(name)) {
-            fold.open = true;
-        }
-        figures.push({ lab: figure.dataset.lab, again: () => { if (fold.open && result.hasChildNodes()) run(); } });
-    }
+    const post = (path, body, signal) => ask(path, {
+        method: 'POST',
+        signal,
+        headers: { 'content-type': 'application/json', 'x-live-token': session.token },
+        body: JSON.stringify(body),
+    });
+    const begun = begin();
+    window.blastRadius.live = {
+        async describe(lab) {
+            await begun;
+            return (await ask(`lab/${lab}`)).json();
+        },
+        // In two tabs a figure has two runs.
+        async run(run, signal) {
+            await begun;
+            return (await post('run', { ...run, figure: `${window.blastRadius.tab} ${run.figure}` }, signal)).json();
+        },
+        async play(play) {
+            await begun;
+            return (await post('play', play)).json();
+        },
+    };
 
     // --- The stream
 
@@ -394,7 +239,7 @@
             show();
             // What was being checked is new code: its line in the figures is drawn again.
             if (state.checking.length === 0) {
-                figures.filter(figure => before.checking.includes(figure.lab)).forEach(figure => figure.again());
+                window.blastRadius.figures.filter(figure => before.checking.includes(figure.lab)).forEach(figure => figure.again());
             }
         };
         events.onerror = () => {
@@ -411,9 +256,8 @@
         };
     }
 
-    begin().then(() => {
+    begun.then(() => {
         document.querySelector('main')?.prepend(bar);
-        document.querySelectorAll('figure[data-lab]').forEach(addKnobs);
         show();
         listen();
     }).catch(error => console.error('the live book:', error));

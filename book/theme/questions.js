@@ -25,13 +25,40 @@
         const key = keyOf(isQuestion(asked) ? `${summary}: ${asked.textContent}` : summary);
         answer.open = recall(key) !== null;
         answer.addEventListener('toggle', () => remember(key, answer.open && 'open'));
+        if (summary.trim().endsWith('?')) {
+            addMark(answer, `${key} mark`);
+        }
+    }
+
+    // A question without choices is marked by the reader, who has read the answer.
+    function addMark(answer, key) {
+        const shown = make('span', { className: 'mark' });
+        answer.querySelector('summary').append(shown);
+        const marks = make('p', { className: 'marks' });
+        const buttons = [['known', 'I had that'], ['again', 'Not yet']].map(([mark, text]) => {
+            const button = make('button', { type: 'button', className: 'plain-button', textContent: text });
+            button.addEventListener('click', () => {
+                remember(key, recall(key) === mark ? '' : mark);
+                show();
+            });
+            marks.append(button);
+            return [mark, button];
+        });
+        const show = () => {
+            const mark = recall(key);
+            shown.textContent = { known: ' ✓ known', again: ' ↻ again' }[mark] ?? '';
+            buttons.forEach(([its, button]) => button.setAttribute('aria-pressed', String(its === mark)));
+        };
+        answer.append(marks);
+        show();
     }
 
     // The choices become radio buttons. The answer below begins with the right one, as "(b)".
     function question(box) {
         const choices = box.querySelector('ul');
         const key = keyOf(box.textContent);
-        const answer = box.nextElementSibling?.matches('details.answer') ? box.nextElementSibling : null;
+        const next = box.nextElementSibling;
+        const answer = next?.matches('details.answer') ? next : null;
         const right = /^\s*(\([a-z]\))/.exec(answer?.querySelector('p')?.textContent ?? '')?.[1];
         const isPrediction = box.querySelector('strong').textContent.startsWith('Predict');
         const covers = [];
@@ -102,7 +129,9 @@
         return {
             // Covers a part of the page that gives the answer. A search in the page, or a link into it, finds it all the same.
             cover(part) {
-                if (settled) {
+                // An address that carries a run of this figure is an answer too.
+                const figures = [...part.querySelectorAll('figure')].map(figure => figure.id.replace('figure-', ''));
+                if (settled || figures.some(name => new URLSearchParams(location.search).has(name))) {
                     return;
                 }
                 const button = make('button', { type: 'button', className: 'plain-button', textContent: 'Show me' });

@@ -21,6 +21,8 @@ pub enum Directive<'a> {
     Answer { summary: &'a str },
     /// `{{/answer}}`
     AnswerEnd,
+    /// `{{#toy LAB NAME}}`
+    Toy { lab: &'a str, name: &'a str },
     /// `{{#covered}}`
     Covered,
     /// `{{/covered}}`
@@ -46,7 +48,7 @@ pub enum SyntaxError {
     #[error("`{{{{#{0}` is not closed: end it with `}}}}` on the same line")]
     Unclosed(String),
     #[error(
-        "there is no directive `{0}`: use figure, checks, mistakes, shipped, steps, exercises, answer … /answer, fold … /fold, covered … /covered, include or title"
+        "there is no directive `{0}`: use figure, checks, mistakes, shipped, steps, exercises, answer … /answer, fold … /fold, covered … /covered, toy, include or title"
     )]
     Unknown(String),
     #[error("`{0}` must stand alone on its line")]
@@ -63,6 +65,7 @@ const STEPS: &str = "{{#steps EXERCISE}}, e.g. {{#steps 02-circuit-breaker}}";
 const EXERCISES: &str = "{{#exercises}}";
 const ANSWER: &str = "{{#answer SUMMARY}}";
 const ANSWER_END: &str = "{{/answer}}";
+const TOY: &str = "{{#toy LAB NAME}}, e.g. {{#toy circuit-breaker breaker}}";
 const COVERED: &str = "{{#covered}}";
 const COVERED_END: &str = "{{/covered}}";
 const FOLD: &str = "{{#fold SUMMARY}}";
@@ -112,11 +115,7 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
     };
     match name {
         "#figure" => {
-            let (name, caption) = arguments
-                .split_once('|')
-                .and_then(|(name, caption)| Some((one_word(name.trim())?, caption.trim())))
-                .filter(|(_, caption)| !caption.is_empty())
-                .ok_or(SyntaxError::Usage(FIGURE))?;
+            let (name, caption) = name_and_text(arguments, FIGURE)?;
             Ok(Directive::Figure { name, caption })
         }
         "#checks" => step(CHECKS).map(|(exercise, step)| Directive::Checks { exercise, step }),
@@ -131,6 +130,13 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
         "#answer" => Ok(Directive::Answer { summary: arguments }),
         "/answer" if arguments.is_empty() => Ok(Directive::AnswerEnd),
         "/answer" => Err(SyntaxError::Usage(ANSWER_END)),
+        "#toy" => {
+            let (lab, name) = arguments
+                .split_once(' ')
+                .and_then(|(lab, name)| Some((lab, one_word(name.trim())?)))
+                .ok_or(SyntaxError::Usage(TOY))?;
+            Ok(Directive::Toy { lab, name })
+        }
         "#covered" if arguments.is_empty() => Ok(Directive::Covered),
         "#covered" => Err(SyntaxError::Usage(COVERED)),
         "/covered" if arguments.is_empty() => Ok(Directive::CoveredEnd),
@@ -141,6 +147,18 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
         "/fold" => Err(SyntaxError::Usage(FOLD_END)),
         unknown => Err(SyntaxError::Unknown(unknown.to_owned())),
     }
+}
+
+/// `NAME | TEXT`
+fn name_and_text<'a>(
+    arguments: &'a str,
+    usage: &'static str,
+) -> Result<(&'a str, &'a str), SyntaxError> {
+    arguments
+        .split_once('|')
+        .and_then(|(name, text)| Some((one_word(name.trim())?, text.trim())))
+        .filter(|(_, text)| !text.is_empty())
+        .ok_or(SyntaxError::Usage(usage))
 }
 
 fn first_word(text: &str) -> &str {
@@ -189,6 +207,10 @@ mod tests {
             Directive::Answer { summary: "Which one, and *why*?" }
         );
         assert_eq!(directive("{{/answer}}"), Directive::AnswerEnd);
+        assert_eq!(
+            directive("{{#toy circuit-breaker breaker}}"),
+            Directive::Toy { lab: "circuit-breaker", name: "breaker" }
+        );
         assert_eq!(directive("{{#covered}}"), Directive::Covered);
         assert_eq!(directive("{{/covered}}"), Directive::CoveredEnd);
         assert_eq!(directive("{{#fold All rows}}"), Directive::Fold { summary: "All rows" });
@@ -234,6 +256,8 @@ mod tests {
             ("{{#steps a b}}", SyntaxError::Usage(super::STEPS)),
             ("{{#answer }}", SyntaxError::Usage(super::ANSWER)),
             ("{{/answer x}}", SyntaxError::Usage(super::ANSWER_END)),
+            ("{{#toy breaker}}", SyntaxError::Usage(super::TOY)),
+            ("{{#toy a b c}}", SyntaxError::Usage(super::TOY)),
             ("{{#covered x}}", SyntaxError::Usage(super::COVERED)),
             ("{{/covered x}}", SyntaxError::Usage(super::COVERED_END)),
             ("{{#include }}", SyntaxError::Usage(super::INCLUDE)),

@@ -129,6 +129,7 @@ impl Page<'_> {
                     .with_context(|| format!("no {{{{#{kind} SUMMARY}}}} stands before it"))?;
                 "\n</details>\n".to_owned()
             }
+            Directive::Toy { lab, name } => self.toy(lab, name)?,
             Directive::Covered => {
                 ensure!(open.predicted, "no prediction stands before it: `{PREDICTION}** …`");
                 if let Some(first) = open.covered.replace(number) {
@@ -166,7 +167,9 @@ impl Page<'_> {
         // Whose knobs the live book puts below it.
         let lab = command.strip_prefix("cargo xtask lab ").and_then(|rest| rest.split(' ').next());
         let lab = lab.map(|lab| format!(" data-lab=\"{lab}\"")).unwrap_or_default();
-        let mut html = format!("<figure id=\"figure-{name}\"{lab}>\n");
+        let recorded = file.with_file_name("runs").join(format!("{name}.js"));
+        let runs = if recorded.is_file() { " data-runs" } else { "" };
+        let mut html = format!("<figure id=\"figure-{name}\"{lab}{runs}>\n");
         for line in svg.lines().filter(|line| !line.trim().is_empty()) {
             html.push_str(line);
             html.push('\n');
@@ -177,6 +180,17 @@ impl Page<'_> {
             "<figcaption>\n\n{caption}\n\n<p class=\"reproduce\">Reproduce: <code>{command}</code></p>\n</figcaption>\n</figure>\n"
         )?;
         Ok(html)
+    }
+
+    /// What a reader without scripts sees of a toy; a script takes its place.
+    fn toy(&self, lab: &str, name: &str) -> Result<String> {
+        let file = self.source.join("figures").join("toys").join(format!("{name}.md"));
+        let example = fs::read_to_string(&file).with_context(|| {
+            format!("there is no toy `{name}` in book/src/figures/toys: its lab writes it there, with `--figures book/src/figures`")
+        })?;
+        Ok(format!(
+            "<div class=\"toy\" id=\"toy-{name}\" data-lab=\"{lab}\" data-toy=\"{name}\">\n\n{example}\n</div>\n"
+        ))
     }
 
     /// The checks as sentences, and the hints below them, each in the fold of the one before.
@@ -529,6 +543,27 @@ mod tests {
     }
 
     #[test]
+    fn a_toy_is_its_example_until_a_script_takes_its_place() {
+        let scratch = Scratch::book();
+        scratch.write("book/src/figures/toys/breaker.md", "| done |\n|---|\n| a call |\n");
+        let html = expand(&scratch, "one.md", "{{#toy circuit-breaker breaker}}").unwrap();
+        let expected = "<div class=\"toy\" id=\"toy-breaker\" data-lab=\"circuit-breaker\" \
+            data-toy=\"breaker\">\n\n| done |\n|---|\n| a call |\n\n</div>\n\n";
+        assert_eq!(html, expected);
+    }
+
+    #[test]
+    fn a_figure_says_whether_its_runs_are_recorded() {
+        let scratch = Scratch::book();
+        scratch.write("book/src/figures/runs/outage.js", "");
+        let html = expand(&scratch, "one.md", "{{#figure outage | It stops.}}").unwrap();
+        assert!(
+            html.starts_with("<figure id=\"figure-outage\" data-lab=\"breaker\" data-runs>\n"),
+            "{html}"
+        );
+    }
+
+    #[test]
     fn what_a_prediction_covers_is_one_box() {
         let text = "> **Predict.** What?\n\n{{#covered}}\nThe *run*.\n{{/covered}}";
         let html = expand(&Scratch::book(), "one.md", text).unwrap();
@@ -550,6 +585,7 @@ mod tests {
             ("{{#checks 02-breaker 0}}", "02-breaker has no step 0: it has steps 1 to 2"),
             ("{{/answer}}", "no {{#answer SUMMARY}} stands before it"),
             ("{{#answer a}}", "this answer has no {{/answer}}"),
+            ("{{#toy breaker gone}}", "there is no toy `gone`"),
             ("{{#covered}}", "no prediction stands before it"),
             ("{{/covered}}", "no {{#covered}} stands before it"),
             ("{{#fold a}}", "this fold has no {{/fold}}"),

@@ -29,6 +29,7 @@ static LAB: Lab = Lab {
         &scene(&QUESTIONS[6]),
     ],
     figures: Some(figures::write),
+    toys: &[],
 };
 
 fn main() -> ExitCode {

@@ -3,29 +3,43 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use tokio::time::timeout;
 
 /// Longer than any storm of the book takes. Code of the reader's that loops costs its figure this long.
 const LIMIT: Duration = Duration::from_secs(10);
 /// A run is one thread of work.
 const AT_ONCE: usize = 2;
+/// A toy is played from its beginning each time.
+const MOST_ACTIONS: usize = 200;
 
 /// A run, as a page asks for it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
     lab: String,
+    /// Which figure of which tab asks: its newer run ends the older one.
+    figure: String,
     /// None where a lab has only one.
     scene: Option<String>,
+    knobs: BTreeMap<String, String>,
+}
+
+/// What is done with a toy of a lab, as a page asks for it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Play {
+    lab: String,
+    toy: String,
+    actions: Vec<String>,
     knobs: BTreeMap<String, String>,
 }
 
@@ -45,6 +59,8 @@ pub struct Labs {
     /// One build at a time.
     built: Mutex<HashMap<String, Built>>,
     places: Semaphore,
+    /// Dropped, they end the run of their figure.
+    newest: std::sync::Mutex<HashMap<String, oneshot::Sender<()>>>,
 }
 
 /// Counts the saves of the reader's code.
@@ -64,7 +80,15 @@ impl Changes {
 impl Labs {
     pub fn new(root: PathBuf, xtask: Option<PathBuf>) -> Self {
         let places = Semaphore::new(AT_ONCE);
-        Self { root, xtask, changes: Changes::default(), built: Mutex::default(), places }
+        let changes = Changes::default();
+        Self {
+            root,
+            xtask,
+            changes,
+            built: Mutex::default(),
+            places,
+            newest: std::sync::Mutex::default(),
+        }
     }
 
     pub fn changes(&self) -> Changes {
@@ -77,13 +101,40 @@ impl Labs {
         self.answer(&built, ["--describe".to_owned()]).await
     }
 
-    /// One run. Cancellation: when the page doesn't wait any longer, the run is ended.
+    /// One run. Cancellation: when the page doesn't wait any longer, or asks for another run of this figure, the run is
+    /// ended.
     pub async fn run(&self, run: &Run) -> Result<Value> {
         let arguments = arguments(run)?;
         let built = self.build(&run.lab).await?;
-        let mut answer = self.answer(&built, arguments).await?;
+        let newer = self.newer(&run.figure);
+        let mut answer = tokio::select! {
+            answer = self.answer(&built, arguments) => answer?,
+            _ = newer => bail!("a newer run of this figure took its place"),
+        };
         answer["without_yours"] = built.without_yours.into();
         Ok(answer)
+    }
+
+    /// Ends the older run of a figure, and is there when a newer one begins.
+    fn newer(&self, figure: &str) -> oneshot::Receiver<()> {
+        let (mine, newer) = oneshot::channel();
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.insert(figure.to_owned(), mine);
+        newer
+    }
+
+    /// What is seen of a toy after each action.
+    pub async fn play(&self, play: &Play) -> Result<Value> {
+        ensure!(is_name(&play.toy), "`{}` is no name of a toy", play.toy);
+        ensure!(play.actions.len() <= MOST_ACTIONS, "that is long enough: begin again");
+        let mut arguments = vec!["--json".to_owned(), format!("--toy={}", play.toy)];
+        for action in &play.actions {
+            ensure!(is_name(action), "`{action}` is no name of an action");
+            arguments.push(format!("--play={action}"));
+        }
+        arguments.extend(knobs(&play.knobs)?);
+        let built = self.build(&play.lab).await?;
+        self.answer(&built, arguments).await
     }
 
     async fn answer(
@@ -152,12 +203,17 @@ fn arguments(run: &Run) -> Result<Vec<String>> {
         ensure!(is_name(scene), "`{scene}` is no name of a scene");
         arguments.push(format!("--scene={scene}"));
     }
-    for (knob, value) in &run.knobs {
+    arguments.extend(knobs(&run.knobs)?);
+    Ok(arguments)
+}
+
+fn knobs(set: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    let argument = |(knob, value): (&String, &String)| {
         ensure!(is_name(knob), "`{knob}` is no name of a knob");
         ensure!(!value.is_empty() && value.len() <= 40, "the value of {knob} is empty or too long");
-        arguments.push(format!("--{knob}={value}"));
-    }
-    Ok(arguments)
+        Ok(format!("--{knob}={value}"))
+    };
+    set.iter().map(argument).collect()
 }
 
 fn is_name(text: &str) -> bool {
@@ -174,7 +230,17 @@ mod tests {
     fn run(knobs: &[(&str, &str)]) -> Run {
         let knobs =
             knobs.iter().map(|(knob, value)| ((*knob).to_owned(), (*value).to_owned())).collect();
-        Run { lab: "breaker".into(), scene: Some("outage".into()), knobs }
+        Run { lab: "breaker".into(), figure: "a 1".into(), scene: Some("outage".into()), knobs }
+    }
+
+    #[tokio::test]
+    async fn a_newer_run_of_a_figure_ends_the_older_one_and_leaves_those_of_others() {
+        let labs = Labs::new(PathBuf::new(), None);
+        let (first, other) = (labs.newer("a 1"), labs.newer("a 2"));
+        let newer = labs.newer("a 1");
+        assert!(first.await.is_err(), "its sender is gone");
+        let still = tokio::select! { biased; _ = other => false, _ = newer => false, () = async {} => true };
+        assert!(still, "the newest run of each figure goes on");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | `GET events` | server-sent events: the verdicts of `verify`, and that the book was rebuilt |
 //! | `GET lab/{name}` | a lab's scenes and knobs |
 //! | `POST run` | one run of a lab, with the knobs of the page |
+//! | `POST play` | what is seen of a lab's toy after some actions |
 //!
 //! A request names an exercise, a lab or a knob, never a path or a command, and [`doors`] says who may ask.
 
@@ -38,7 +39,7 @@ use tower_http::services::ServeDir;
 
 use crate::open;
 use doors::Doors;
-use labs::{Labs, Run};
+use labs::{Labs, Play, Run};
 use verdicts::Verdicts;
 
 /// What the pages ask for, apart from the files of the book.
@@ -154,6 +155,7 @@ fn router(live: Arc<Live>, out: &Path) -> Router {
         .route("/events", get(events))
         .route("/lab/{name}", get(lab))
         .route("/run", post(run))
+        .route("/play", post(play))
         .with_state(Arc::clone(&live));
     Router::new().nest(DOOR, asked).fallback_service(ServeDir::new(out)).layer(
         middleware::from_fn_with_state(
@@ -193,4 +195,11 @@ async fn lab(
 
 async fn run(State(live): State<Arc<Live>>, Json(run): Json<Run>) -> Result<Json<Value>, Refusal> {
     live.labs.run(&run).await.map(Json).map_err(|error| refuse(&error))
+}
+
+async fn play(
+    State(live): State<Arc<Live>>,
+    Json(play): Json<Play>,
+) -> Result<Json<Value>, Refusal> {
+    live.labs.play(&play).await.map(Json).map_err(|error| refuse(&error))
 }

@@ -1,15 +1,18 @@
 //! On every save: verifies what changed, builds the book again if its sources did, and tells the pages.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use notify::{RecursiveMode, Watcher};
+use process_wrap::std::{ChildWrapper, CommandWrap};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use workbook::Workbook;
@@ -20,6 +23,10 @@ use super::rebuild;
 
 /// Editors save in several steps: nothing begins until they have been silent for this long.
 const SILENCE: Duration = Duration::from_millis(100);
+/// How often a run is looked at while no file changes.
+const LOOK: Duration = Duration::from_millis(20);
+#[cfg(unix)]
+const SIGTERM: i32 = 15;
 
 /// The newest state, as JSON: `{"book": n, "checking": [id…], "exercises": […], "error": null}`. `exercises` are those of
 /// `cargo xtask verify --json`; `book` counts the builds of the book.
@@ -65,6 +72,8 @@ impl Verdicts {
 /// What a save asks for.
 #[derive(Debug, Default, PartialEq)]
 struct Changed {
+    /// Everything is new: the server has begun.
+    all: bool,
     /// The folders of exercises whose code or spec changed.
     exercises: BTreeSet<String>,
     book: bool,
@@ -83,10 +92,12 @@ struct Work {
 
 impl Work {
     fn go_on(mut self, events: &Receiver<notify::Result<notify::Event>>) {
-        self.verify(&[]);
-        while let Ok(event) = events.recv() {
-            let mut changed = Changed::default();
-            self.note(event, &mut changed);
+        let mut changed = self.verify(Changed { all: true, ..Changed::default() }, events);
+        loop {
+            if changed == Changed::default() {
+                let Ok(event) = events.recv() else { return };
+                self.note(event, &mut changed);
+            }
             while let Ok(event) = events.recv_timeout(SILENCE) {
                 self.note(event, &mut changed);
             }
@@ -96,13 +107,15 @@ impl Work {
                     Err(error) => eprintln!("error: {error:#}\nthe pages stay as they were"),
                 }
             }
-            if !changed.exercises.is_empty() {
-                let ids = self.ids(&changed.exercises);
+            changed = if changed.all || !changed.exercises.is_empty() {
                 self.labs.tell();
-                self.verify(&ids);
-            } else if changed.book {
-                self.tell(&[]);
-            }
+                self.verify(changed, events)
+            } else {
+                if changed.book {
+                    self.tell(&[]);
+                }
+                Changed::default()
+            };
         }
     }
 
@@ -125,11 +138,18 @@ impl Work {
         all.into_iter().filter(|it| folders.contains(&it.folder)).map(|it| it.id).collect()
     }
 
-    /// Verifies these exercises, or all of them.
-    fn verify(&mut self, ids: &[String]) {
-        self.tell(ids);
-        match self.verdicts(ids) {
-            Ok(exercises) => {
+    /// Verifies what changed. Returns what changed meanwhile; a save of code ends this run, and its exercises are to be
+    /// verified again.
+    fn verify(
+        &mut self,
+        what: Changed,
+        events: &Receiver<notify::Result<notify::Event>>,
+    ) -> Changed {
+        let ids = if what.all { Vec::new() } else { self.ids(&what.exercises) };
+        self.tell(&ids);
+        let mut meanwhile = Changed::default();
+        match self.verdicts(&ids, events, &mut meanwhile) {
+            Ok(Some(exercises)) => {
                 self.error = None;
                 for exercise in exercises {
                     match self.exercises.iter_mut().find(|known| known["id"] == exercise["id"]) {
@@ -138,24 +158,55 @@ impl Work {
                     }
                 }
             }
+            Ok(None) => {
+                meanwhile.all |= what.all;
+                meanwhile.exercises.extend(what.exercises);
+                return meanwhile;
+            }
             Err(error) => self.error = Some(format!("{error:#}")),
         }
         self.tell(&[]);
+        meanwhile
     }
 
-    fn verdicts(&self, ids: &[String]) -> Result<Vec<Value>> {
-        let Some(xtask) = &self.xtask else { return Ok(Vec::new()) };
+    /// None if a save ended the run.
+    fn verdicts(
+        &self,
+        ids: &[String],
+        events: &Receiver<notify::Result<notify::Event>>,
+        meanwhile: &mut Changed,
+    ) -> Result<Option<Vec<Value>>> {
+        let Some(xtask) = &self.xtask else { return Ok(Some(Vec::new())) };
         let mut command = Command::new(xtask);
         command.args(["verify", "--json"]).args(ids).current_dir(&self.root).stdin(Stdio::null());
         // Cargo's progress shows where the server was started.
-        let output = command.stderr(Stdio::inherit()).output().context("cannot start `verify`")?;
-        let Ok(mut report) = serde_json::from_slice::<Value>(&output.stdout) else {
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = start(command).context("cannot start `verify`")?;
+        let mut stdout = child.stdout().take().context("its output is piped")?;
+        let output = thread::spawn(move || {
+            let mut text = Vec::new();
+            stdout.read_to_end(&mut text).map(|_| text)
+        });
+        while child.try_wait()?.is_none() {
+            match events.recv_timeout(LOOK) {
+                Ok(event) => self.note(event, meanwhile),
+                Err(RecvTimeoutError::Timeout) => {}
+                // The server ends, and with it this.
+                Err(RecvTimeoutError::Disconnected) => meanwhile.all = true,
+            }
+            if meanwhile.all || !meanwhile.exercises.is_empty() {
+                end(child.as_mut());
+                return Ok(None);
+            }
+        }
+        let output = output.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        let Ok(mut report) = serde_json::from_slice::<Value>(&output) else {
             bail!(
                 "`cargo xtask verify` could not do its work: it says why where the book is served"
             );
         };
         match report["exercises"].take() {
-            Value::Array(exercises) => Ok(exercises),
+            Value::Array(exercises) => Ok(Some(exercises)),
             _ => bail!("`cargo xtask verify --json` printed no exercises"),
         }
     }
@@ -171,6 +222,24 @@ impl Work {
         let state =
             json!({ "book": book, "checking": checking, "exercises": exercises, "error": error });
         self.states.send_replace(Arc::from(state.to_string()));
+    }
+}
+
+fn start(command: Command) -> io::Result<Box<dyn ChildWrapper>> {
+    let mut command = CommandWrap::from(command);
+    #[cfg(windows)]
+    command.wrap(process_wrap::std::JobObject);
+    command.spawn()
+}
+
+/// A verify that is asked to end ends its checks first; on Windows all of its job is ended.
+fn end(child: &mut dyn ChildWrapper) {
+    #[cfg(unix)]
+    let asked = child.signal(SIGTERM);
+    #[cfg(not(unix))]
+    let asked = child.start_kill();
+    if asked.is_ok() {
+        let _ = child.wait();
     }
 }
 
@@ -213,13 +282,23 @@ mod tests {
     #[test]
     fn a_save_of_the_readers_code_verifies_its_exercise_and_leaves_the_pages() {
         let saved = changed(&["exercises/02-breaker/src/lib.rs"]);
-        assert_eq!(saved, Changed { exercises: ["02-breaker".to_owned()].into(), book: false });
+        assert_eq!(
+            saved,
+            Changed { exercises: ["02-breaker".to_owned()].into(), ..Changed::default() }
+        );
     }
 
     #[test]
     fn a_changed_spec_is_both() {
         let saved = changed(&["exercises/02-breaker/tests/steps/step_1_trip.rs"]);
-        assert_eq!(saved, Changed { exercises: ["02-breaker".to_owned()].into(), book: true });
+        assert_eq!(
+            saved,
+            Changed {
+                exercises: ["02-breaker".to_owned()].into(),
+                book: true,
+                ..Changed::default()
+            }
+        );
     }
 
     #[test]
@@ -229,6 +308,36 @@ mod tests {
         {
             assert_eq!(changed(&[path]), Changed { book: true, ..Changed::default() }, "{path}");
         }
+    }
+
+    /// The first verify never ends by itself: its verdict can't come unless a save ends it.
+    #[cfg(unix)]
+    #[test]
+    fn a_newer_save_ends_a_running_verify() {
+        use crate::scratch::Scratch;
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let scratch = Scratch::book();
+        let script = "#!/bin/sh\nif mkdir begun 2>/dev/null; then exec sleep 1000; fi\n\
+            echo '{\"exercises\": [{\"id\": \"breaker\", \"status\": \"passed\"}]}'\n";
+        scratch.write("xtask.sh", script);
+        let xtask = scratch.root().join("xtask.sh");
+        std::fs::set_permissions(&xtask, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let begun = scratch.root().join("begun");
+        let out = scratch.root().join("out");
+        let verdicts =
+            Verdicts::begin(scratch.root(), Some(xtask), &out, Changes::default()).unwrap();
+        let mut states = verdicts.states();
+        while !begun.is_dir() {
+            thread::yield_now();
+        }
+        scratch.write("exercises/02-breaker/src/lib.rs", "// saved");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let state = runtime.block_on(async {
+            let passed = |state: &Arc<str>| state.contains("passed");
+            states.wait_for(passed).await.unwrap().clone()
+        });
+        assert!(state.contains("\"checking\":[]"), "{state}");
     }
 
     #[test]

@@ -44,7 +44,8 @@ const RATE: Knob = Knob::number(
     500,
     "requests/s",
 )
-.step(10);
+.step(10)
+.at(&[100, 200, 300, 400, 450, 500, 550, 600, 650, 700, 750, 800]);
 const TRIES: Knob =
     Knob::number("tries", "How often may a client try before the outage stays?", 1..=5, 3, "times");
 const SLOWER_BY: Knob =

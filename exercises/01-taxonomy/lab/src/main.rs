@@ -31,6 +31,7 @@ static LAB: Lab = Lab {
     about: "Each kind of failure for real, and what your detectors say of it; and a cascade",
     scenes: &[&observed::SCENE, &cascade::SCENE],
     figures: Some(figures::write),
+    toys: &[],
 };
 
 fn main() -> ExitCode {

@@ -25,7 +25,8 @@ pub const OPEN_FOR: Knob = Knob::number(
     1..=86_400,
     5,
     "s",
-);
+)
+.at(&[1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 45, 60, 300, 3_600, 86_400]);
 
 pub static SCENE: Scene = Scene {
     name: "outage",

@@ -17,6 +17,7 @@ static LAB: Lab = Lab {
     about: "An outage over real HTTP, without a breaker, with yours, and with the reference",
     scenes: &[&SCENE],
     figures: None,
+    toys: &[],
 };
 
 static SCENE: Scene = Scene {

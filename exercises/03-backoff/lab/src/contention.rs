@@ -20,7 +20,8 @@ pub const STRATEGIES: [Strategy; 6] = [
 pub const CLIENTS: [u64; 3] = [10, 100, 190];
 const RUNS: u64 = 30;
 const BASE: Knob =
-    Knob::number("row-base", "How long should the first wait for the row be?", 1..=1_000, 5, "ms");
+    Knob::number("row-base", "How long should the first wait for the row be?", 1..=1_000, 5, "ms")
+        .at(&[1, 2, 5, 10, 20, 50, 100, 500, 1_000]);
 const CAP: Duration = Duration::from_secs(2);
 
 pub static SCENE: Scene = Scene {

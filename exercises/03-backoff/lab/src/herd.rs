@@ -18,7 +18,9 @@ const BIN: Duration = Duration::from_millis(10);
 /// What the histogram shows.
 const LENGTH: Duration = Duration::from_secs(2);
 const CLIENTS: Knob =
-    Knob::number("clients", "How large is the herd?", 1..=10_000, 1_000, "clients").step(100);
+    Knob::number("clients", "How large is the herd?", 1..=10_000, 1_000, "clients")
+        .step(100)
+        .at(&[1, 10, 100, 300, 1_000, 3_000, 10_000]);
 /// The strategies of the figure, and their names in full.
 pub const DRAWN: [(Strategy, &str); 3] = [
     (Strategy::Exponential, "no jitter"),
@@ -42,7 +44,8 @@ pub static SCENE: Scene = Scene {
     },
 };
 const RETRIES: usize = 4;
-const BASE: Knob = Knob::number("base", "How long should the first wait be?", 1..=1_000, 100, "ms");
+const BASE: Knob = Knob::number("base", "How long should the first wait be?", 1..=1_000, 100, "ms")
+    .at(&[1, 10, 30, 100, 200, 300, 500, 1_000]);
 const CAP: Duration = Duration::from_secs(30);
 
 /// How many retries arrive in each 10 ms.

@@ -33,6 +33,7 @@ static LAB: Lab = Lab {
     about: "Contending clients and a herd, with each kind of jitter, under one seed; and trials of the retries",
     scenes: &[&contention::SCENE, &herd::SCENE, &trials::SCENE],
     figures: Some(figures::write),
+    toys: &[],
 };
 
 fn main() -> ExitCode {

@@ -30,6 +30,7 @@ static LAB: Lab = Lab {
     about: "Real HTTP payments to a flaky server: who pays twice?",
     scenes: &[&SCENE],
     figures: None,
+    toys: &[],
 };
 
 static SCENE: Scene = Scene {

@@ -30,6 +30,7 @@ static LAB: Lab = Lab {
     about: "Retries by depth, and recovery after an outage, with and without a budget",
     scenes: &[&amplification::SCENE, &recovery::SCENE, &trials::SCENE],
     figures: Some(figures::write),
+    toys: &[],
 };
 
 const NEEDS: Needs = Needs { step: 5, text: "The storms need `call` (step 5)." };

@@ -39,7 +39,8 @@ const RATE: Knob = Knob::number(
     280,
     "requests/s",
 )
-.step(5);
+.step(5)
+.at(&[50, 100, 145, 150, 200, 250, 260, 265, 270, 275, 280, 290, 300]);
 
 pub static SCENE: Scene = Scene {
     name: "recovery",

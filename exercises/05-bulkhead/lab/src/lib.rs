@@ -4,7 +4,9 @@
 
 mod figures;
 mod knee;
+mod queue;
 mod slow;
+mod toy;
 mod trials;
 
 /// One text for two crates: `bulkheads.rs` and `tried.rs` are compiled for yours, and for the reference.
@@ -37,6 +39,7 @@ pub static LAB: Lab = Lab {
     about: "A slow dependency beside a healthy one, with one pool and with two bulkheads, under one seed",
     scenes: &[&slow::SCENE, &knee::SCENE, &trials::SCENE],
     figures: Some(figures::write),
+    toys: &[&queue::TOY, &toy::TOY],
 };
 
 /// What both labs need.

@@ -25,14 +25,16 @@ const PAYMENT_PLACES: Knob = Knob::number(
     1..=200,
     10,
     "places",
-);
+)
+.at(&[1, 2, 5, 8, 10, 12, 15, 20, 30, 50, 100, 200]);
 const INVENTORY_PLACES: Knob = Knob::number(
     "inventory",
     "How many calls to inventory may run at a time?",
     1..=200,
     50,
     "places",
-);
+)
+.at(&[1, 5, 10, 20, 30, 40, 50, 75, 100, 200]);
 
 pub static SCENE: Scene = Scene {
     name: "slow",

@@ -17,6 +17,7 @@ static LAB: Lab = Lab {
     about: "A slow server beside a healthy one, over real HTTP, with one pool and with two bulkheads",
     scenes: &[&SCENE],
     figures: None,
+    toys: &[],
 };
 
 static SCENE: Scene = Scene {

@@ -32,6 +32,7 @@ static LAB: Lab = Lab {
     about: "Work done for users who have gone, with timeouts at each link and with a deadline that travels",
     scenes: &[&storms::SCENE, &audit::SCENE, &trials::SCENE],
     figures: Some(figures::write),
+    toys: &[],
 };
 
 fn main() -> ExitCode {

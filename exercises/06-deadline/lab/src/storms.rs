@@ -29,7 +29,8 @@ const RATE: Knob = Knob::number(
     500,
     "requests/s",
 )
-.step(10);
+.step(10)
+.at(&[100, 200, 300, 400, 450, 500, 550, 600, 700, 750, 790, 800]);
 const SLOWER_BY: Knob = Knob::number(
     "slower",
     "How slow must the database get before users lose?",

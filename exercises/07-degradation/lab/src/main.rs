@@ -33,6 +33,7 @@ static LAB: Lab = Lab {
     about: "A product page through three storms: without fallbacks, with them, and with levels as well",
     scenes: &scenes::SCENES,
     figures: Some(figures::write),
+    toys: &[],
 };
 
 fn main() -> ExitCode {

@@ -12,7 +12,8 @@ pub const DWELL: Knob = Knob::number(
     0..=86_400,
     10,
     "s",
-);
+)
+.at(&[0, 1, 2, 5, 10, 20, 30, 45, 60, 120, 600, 86_400]);
 
 pub static SCENES: [&Scene; 4] = [&APART, &TOGETHER, &FLAPPING, &trials::SCENE];
 

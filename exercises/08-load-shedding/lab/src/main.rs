@@ -40,6 +40,7 @@ static LAB: Lab = Lab {
         &trials::SCENE,
     ],
     figures: Some(figures::write),
+    toys: &[],
 };
 
 fn main() -> ExitCode {

@@ -30,6 +30,7 @@ static LAB: Lab = Lab {
     about: "A second request when the first is late: for a long tail, a slow instance, and in an overload",
     scenes: &[&tail::SCENE, &slow::SCENE, &overload::SCENE, &trials::SCENE],
     figures: Some(figures::write),
+    toys: &[],
 };
 
 fn main() -> ExitCode {

@@ -37,6 +37,7 @@ static LAB: Lab = Lab {
     about: "An outage met without a limit, with yours, and with the reference, under one seed",
     scenes: &[&OUTAGE],
     figures: None,
+    toys: &[],
 };
 
 static OUTAGE: Scene = Scene {
