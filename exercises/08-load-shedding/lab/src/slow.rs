@@ -113,7 +113,7 @@ pub fn table(runs: &Runs<Report>) -> Table {
         .row("good while slow, from 50 s on, requests/s", |report| {
             format!("{:.0}", good_while_slow(report))
         })
-        .well_after("well again after it, s", SLOW.end)
+        .well_after("recovered after it, s", SLOW.end)
         .table()
 }
 
