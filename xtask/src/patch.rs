@@ -30,7 +30,7 @@ pub fn apply(solution: &Tree, diff: &str) -> Result<Tree> {
             .context("the solution's source is not UTF-8")?;
         let text = file.patch().as_text().context("the diff is not of a text")?;
         let text = diffy::apply(&original, text)
-            .context("write the patch anew against the solution, to which it does not apply")?;
+            .context("rewrite the patch against the solution, to which it does not apply")?;
         changed.insert(path, text.into_bytes());
     }
     ensure!(!changed.is_empty(), "there is no diff after the line `---`");

@@ -75,7 +75,7 @@ pub fn replace(
     Ok(told)
 }
 
-/// The hints begin anew as well. A state that can't be saved is no reason to fail.
+/// The hints start over as well. A state that can't be saved is no reason to fail.
 fn begin_anew(workbook: &Workbook, id: &str, bare: bool) {
     let mut state = State::load(workbook);
     state.current_step.remove(id);

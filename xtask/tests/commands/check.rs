@@ -146,7 +146,7 @@ fn a_mistake_that_its_check_does_not_catch_is_a_finding() {
     insta::assert_snapshot!(ran.stdout.trim(), @r"
     1. Each mistake is caught by the check that it names
        adder: 8 mistakes
-       wrong  01-adder/mistakes/does-not-apply.patch: write the patch anew against the solution, to which it does not apply: error applying hunk #1
+       wrong  01-adder/mistakes/does-not-apply.patch: rewrite the patch against the solution, to which it does not apply: error applying hunk #1
        wrong  01-adder/mistakes/incomplete.patch: the header needs `why: …`
        wrong  01-adder/mistakes/unknown-check.patch: caught-by: step 1 has no check `no_such`
        wrong  01-adder/mistakes/does-not-compile.patch: it does not compile:

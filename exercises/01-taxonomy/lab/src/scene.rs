@@ -89,7 +89,7 @@ pub async fn observe(fault: Option<Fault>, seed: u64) -> anyhow::Result<Evidence
     Ok(Evidence { orders, stocks, heartbeats, payment, pages, charged })
 }
 
-/// The fault befalls whoever says who it is, or else the whole server.
+/// The fault is for the caller that gives its name, or else for the whole server.
 fn rule(fault: Fault) -> Rule {
     let whole_server = ["crash/refuse", "timing/full_backlog"].contains(&fault.name());
     let header = HeaderMatch { name: CLIENT_ID.to_owned(), value: None };

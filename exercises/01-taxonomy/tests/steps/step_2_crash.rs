@@ -105,7 +105,7 @@ fn a_heartbeat_begins_the_count_anew() {
     assert_eq!(
         (node.missed(at(1699)), node.missed(at(1700))),
         (0, 1),
-        "one that comes before it is due begins the count anew as well: the next is due a whole \
+        "a heartbeat that comes before it is due starts the count over as well: the next is due a whole \
          interval later"
     );
 }

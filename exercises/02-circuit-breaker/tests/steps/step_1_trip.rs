@@ -1,4 +1,4 @@
-//! Step 1: failures in a row open the breaker; a success begins the count anew.
+//! Step 1: failures in a row open the breaker; a success starts the count over.
 
 use circuit_breaker::{Config, Outcome, State};
 

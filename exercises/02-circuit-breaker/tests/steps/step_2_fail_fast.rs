@@ -148,6 +148,6 @@ async fn a_call_with_a_fallback_counts_like_any_other() {
         breaker.state(),
         State::Open,
         "five errors in a row passed through call_or_else: their results have to reach the breaker \
-         too, or whoever uses fallbacks has no breaker"
+         too, or a caller with a fallback has no breaker"
     );
 }

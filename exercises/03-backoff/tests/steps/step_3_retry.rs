@@ -226,7 +226,7 @@ async fn cancelling_it_stops_the_retries() {
     assert_eq!(
         begun.get(),
         3,
-        "attempts begin at 0, 100 and 300 ms; the caller left at 500 ms, and whoever leaves wants no more of them"
+        "attempts begin at 0, 100 and 300 ms; the caller left at 500 ms, and a caller that leaves wants no more of them"
     );
 }
 

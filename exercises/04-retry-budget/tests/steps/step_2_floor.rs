@@ -67,7 +67,7 @@ async fn the_floor_refills_evenly() {
 
     insta::assert_snapshot!(
         table,
-        "10 a second are one every 100 ms, whoever asks in between, not ten at the turn of a second. If \
+        "10 a second are one every 100 ms, no matter who asks in between, not ten at the turn of a second. If \
          nothing comes back at all, look at the clock: std::time::Instant doesn't move in these checks, \
          tokio::time::Instant does",
         @"

@@ -87,7 +87,7 @@ fn no_deposit_is_lost_between_threads() {
         at(&clock, || budget.balance()),
         21_000,
         "10,000 requests, and 200,000 more of 4 threads: reading a balance and writing it back must be one step, \
-         and whoever finds the budget in use must wait for it"
+         and a thread that finds the budget in use must wait for it"
     );
 }
 

@@ -189,8 +189,8 @@ impl WakeRef for Woken {
 
 impl Wake for Woken {}
 
-/// What `act` returns, if it comes to its end. Who waits for a lock that it holds itself never does, and whoever
-/// else needs the lock doesn't either: so `act` owns all that might.
+/// What `act` returns, if it comes to its end. A thread that waits for a lock that it holds itself never does, and
+/// neither does any other that needs the lock: so `act` owns all that might.
 fn ends<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {

@@ -33,7 +33,7 @@ fn the_rejected_are_told_how_full_it_is() {
     assert_eq!(
         rejected,
         Err(full(2, 2, 0, 5)),
-        "whoever reads this in a log wants to know what was full, and how large it is"
+        "the person who reads this in a log wants to know what was full, and how large it is"
     );
 }
 

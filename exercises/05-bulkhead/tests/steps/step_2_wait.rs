@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Caller, Diary, MILLISECOND, SECOND, bulkhead, free, full, settle, sized, take, wait};
 
-// Without a runtime: whoever asks for a timer here panics.
+// Without a runtime: a caller that asks for a timer here panics.
 #[test]
 fn a_free_place_is_had_without_waiting() {
     let bulkhead = sized(2, 5);
@@ -103,7 +103,7 @@ async fn newcomers_do_not_overtake_those_who_wait() {
         newcomer,
         Err(full(1, 1, 0, 5)),
         "the place was given back while somebody waited: it is that waiter's from then on, though the \
-         waiter hasn't looked yet. If it lay free until it is woken, whoever comes by first would have it"
+         waiter hasn't looked yet. If it lay free until it is woken, the first to come by would have it"
     );
     assert!(answer.is_pending(), "nor does a newcomer that may wait get it: {answer:?}");
     let permit = waiter.permit("it was the first in the queue");
@@ -134,7 +134,7 @@ async fn who_looks_again_keeps_its_turn_and_its_limit() {
         assert_eq!(
             answer,
             Poll::Ready(Err(Rejected::WaitedTooLong { max_wait: 10 * SECOND })),
-            "it came at 0 s, looked at 9 s and looks again at 12 s. To look doesn't begin its ten seconds anew, \
+            "it came at 0 s, looked at 9 s and looks again at 12 s. To look doesn't start its ten seconds over, \
              nor does it matter who else is still in the queue; and what it is told is the limit, not when it \
              happened to look"
         );
@@ -239,7 +239,7 @@ async fn each_waiter_has_a_limit_of_its_own() {
         diary.text,
         "max_wait is 1.25 s. They come at 0, 0.4 and 0.8 s, and the one place is given back a millisecond \
          before the first would have left: each waits for its own 1.25 s, and a queue that moves doesn't \
-         begin it anew",
+         start it over",
         @"
         1.249s    first: admitted
         1.650s    second: waited 1.25s

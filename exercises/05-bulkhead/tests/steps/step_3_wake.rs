@@ -124,7 +124,7 @@ fn a_place_that_is_granted_while_a_waiter_looks_is_not_missed() {
         picture,
         "two threads, one that looks for its place and one that grants it, meet at each moment that there is: before each \
          visit to the core, after it, and while a waker is cloned. A waiter that sees that it has no place yet must be sure to be woken by \
-         whoever grants it one after that. What is seen in one visit may be false in the next",
+         the thread that grants it one after that. What is seen in one visit may be false in the next",
         @"
         the first look, and at its end the grant: the waiter is woken
         a later look, and at its end the grant: the waiter is woken

@@ -120,8 +120,8 @@ async fn a_place_granted_to_a_waiter_that_is_gone_goes_to_the_next() {
     assert_eq!(
         begun.elapsed(),
         Duration::ZERO,
-        "it was passed on at once, but the second waiter learned of it only at its limit: whoever passes a \
-         place on has to wake the one who gets it"
+        "it was passed on at once, but the second waiter learned of it only at its limit: a waiter that passes its \
+         place on has to wake the next"
     );
     assert_eq!(
         free(&bulkhead),
@@ -239,7 +239,7 @@ fn no_place_is_lost_when_one_gives_back_while_another_gives_up() {
     }
     let bulkhead = sized(1, 2);
 
-    // Whoever has the place gives it back at once, and whoever waits for it gives up at once.
+    // The caller with the place gives it back at once, and the waiter gives up at once.
     chase(100_000, |_| {
         let _entered = runtime.enter();
         drop(Caller::of(&bulkhead));

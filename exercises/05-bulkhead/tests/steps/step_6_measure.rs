@@ -383,7 +383,7 @@ fn all_are_listed_by_name_each_with_its_own_numbers() {
     assert_eq!(
         finished,
         [("audit".to_owned(), 0), ("inventory".to_owned(), 1), ("payments".to_owned(), 3)],
-        "nobody has a handle any more, and the registry keeps them all the same: numbers that begin anew \
+        "nobody has a handle any more, and the registry keeps them all the same: numbers that start over \
          whenever the last handle goes are of no use on a dashboard"
     );
 }

@@ -157,8 +157,8 @@ async fn a_request_has_one_deadline_whoever_asks_for_it() {
         assert_eq!(
             handler,
             Ok(middleware),
-            "{left:?} of the 2 s are left that a middleware was given: the time begins when the request comes in, and not \
-             anew for each that asks, also where all of it has been spent"
+            "{left:?} of the 2 s are left that a middleware was given: the time begins when the request comes in. It does not \
+             start over for each that asks, not even when all of it has been spent"
         );
         assert_eq!(middleware.remaining(), left, "a check of the check");
     }

@@ -84,7 +84,7 @@ fn two_rows_for_one_feature_are_refused() {
     assert_eq!(
         Features::new(&rows).map(|_| ()),
         Err(TableError::Twice("search")),
-        "the first row would win, and whoever edits the second one wonders; the two needn't be neighbours"
+        "the first row would win, and an edit of the second would change nothing; the two needn't be neighbours"
     );
 }
 

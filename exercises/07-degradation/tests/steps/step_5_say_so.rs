@@ -67,7 +67,7 @@ fn only_a_fresh_answer_may_be_stored() {
     insta::assert_snapshot!(
         table,
         "a cache on the way that stores a degraded answer serves it for as long as a fresh one, when the \
-         dependency is well again; and to say nothing is no way out, for then it may choose for itself",
+         dependency has recovered. Saying nothing doesn't help: then the cache may choose a lifetime for itself",
         @"
         cache-control: max-age=60
         cache-control: no-store, age: 90, degraded: cached

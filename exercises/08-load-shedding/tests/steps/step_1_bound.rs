@@ -148,7 +148,7 @@ impl Wake for Asks {
 #[test]
 fn who_is_told_may_ask_the_shedder() {
     let (tell, told) = mpsc::channel();
-    // Whoever waits for a lock that it holds itself waits for ever: on a thread of its own.
+    // A thread that waits for a lock that it holds itself waits for ever: it is a thread of its own.
     thread::spawn(move || {
         let clock = Builder::new_current_thread().enable_time().start_paused(true).build();
         let _entered = clock.as_ref().expect("a runtime").enter();

@@ -94,7 +94,7 @@ async fn all_that_is_asked_for_is_counted_when_it_is_asked_for() {
     assert!(
         (1..30).contains(&gone_on),
         "the n-th goes on with a probability of 1 / n: about 7 of 1,000, but {gone_on} have. A few always do, or nobody \
-         would ever learn that the server is well again"
+         would ever learn that the server has recovered"
     );
 }
 
