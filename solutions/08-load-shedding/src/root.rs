@@ -19,6 +19,9 @@
 
 include!("lib.rs");
 
+/// The same shedder for those who count nanoseconds: a worked extension, not part of the exercise.
+pub mod fast;
+
 // `cargo fmt` doesn't follow an `include!`.
 #[cfg(false)]
 #[path = "lib.rs"]

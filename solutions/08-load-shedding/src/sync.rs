@@ -1,3 +1,6 @@
-//! Where the lock comes from.
+//! What threads share: under loom, loom's.
 
-pub use std::sync::Mutex;
+#[cfg(loom)]
+pub use loom::sync::{Mutex, atomic};
+#[cfg(not(loom))]
+pub use std::sync::{Mutex, atomic};

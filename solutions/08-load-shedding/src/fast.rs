@@ -1,0 +1,244 @@
+//! The same shedder, fast: while nobody waits, neither its lock is taken nor the clock read.
+//!
+//! Each request of the readable shedder reads the clock twice and takes the lock twice, for a number that goes
+//! up by one and down by one. With a fixed limit, and while nobody waits, the number is all that there is to
+//! know. So the core *lends out* its free places, as one atomic word: a compare-exchange takes a place out of
+//! it, another puts it back.
+//!
+//! To the core a place that is lent is one more request that runs, so what it knows is true at any time, and
+//! whoever else visits it may do so. What is not so simple takes the lock, gives the core back what it has
+//! lent, lets it decide (refuse, queue, choose who is next), and lends out again what is free if nobody waits
+//! then. So while somebody waits there is no place in the word, and no way to put one there: nobody overtakes.
+//!
+//! A shedder without a queue refuses by a look at the word. The spread of `retry_after` then comes from a
+//! generator whose step is one addition: SplitMix64 (Steele, Lea, Flood, 2014).
+//!
+//! What stays behind the lock: a limit that learns, for that needs the time of each request; and all that come
+//! while somebody waits. A request with a deadline costs a look at the clock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+pub use crate::{
+    Aimd, CallError, Config, ConfigError, Fair, FairConfig, Gradient, Limit, Outcome, OverShare,
+    Priority, Reason, Request, Shed, Snapshot, Throttle, ThrottleConfig, Throttled,
+};
+use crate::{Core, Entry, InLine, Rule, TOLD};
+
+/// As the readable [`Shedder`](crate::Shedder), and to the same spec.
+#[derive(Clone)]
+pub struct Shedder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The free places that the core has lent out, or [`NOT_LENT`].
+    word: AtomicUsize,
+    /// How many of them are for the highest class alone.
+    reserved: usize,
+    has_queue: bool,
+    retry_after: Duration,
+    /// Where the spread of `retry_after` has come to.
+    spread: AtomicU64,
+    readable: crate::Shedder,
+}
+
+/// No number of free places is this: a limit that is as high stays behind the lock.
+const NOT_LENT: usize = usize::MAX;
+
+impl Shedder {
+    /// As [`Shedder::new`](crate::Shedder::new).
+    ///
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        crate::Shedder::new(config).map(|readable| Self::around(&readable))
+    }
+
+    /// As [`Shedder::seeded`](crate::Shedder::seeded).
+    ///
+    /// # Errors
+    /// When a field of `config` is out of its range.
+    pub fn seeded(config: Config, seed: u64) -> Result<Self, ConfigError> {
+        crate::Shedder::seeded(config, seed).map(|readable| Self::around(&readable))
+    }
+
+    fn around(readable: &crate::Shedder) -> Self {
+        let shared = readable.visit(|core, _| Shared {
+            word: AtomicUsize::new(lend(core)),
+            reserved: core.config.reserve.min(core.limiter.limit() - 1),
+            has_queue: core.config.max_waiting > 0,
+            retry_after: core.config.retry_after,
+            spread: AtomicU64::new(core.rng.random()),
+            readable: readable.clone(),
+        });
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// As [`Shedder::acquire`](crate::Shedder::acquire).
+    ///
+    /// # Errors
+    /// When the request is refused; says why.
+    ///
+    /// # Panics
+    /// When it has to wait, outside of a tokio runtime with its time driver.
+    pub async fn acquire(&self, request: Request) -> Result<Permit, Shed> {
+        if let Some(answer) = self.at_once(request) {
+            return answer;
+        }
+        let readable = &self.shared.readable;
+        let given = |permit| Permit { held: Held::Given(Box::new(permit)) };
+        let (place, mut verdict) = match self.with_core(|core, now| core.arrive(request, now))? {
+            Entry::Begun(ticket) => return Ok(given(readable.permit(ticket))),
+            Entry::Waits(place, verdict) => (place, verdict),
+        };
+        let _leaves = InLine { shedder: readable, place };
+        let verdict = match timeout_at(place.until, &mut verdict).await {
+            Ok(verdict) => verdict.expect(TOLD),
+            Err(_) => match readable.visit(|core, now| core.give_up(place, now)) {
+                Some(shed) => Err(shed),
+                None => verdict.await.expect(TOLD),
+            },
+        };
+        verdict.map(given)
+    }
+
+    /// As [`Shedder::call`](crate::Shedder::call).
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// As [`acquire`](Self::acquire).
+    pub async fn call<T, F>(&self, request: Request, work: impl FnOnce() -> F) -> Result<T, Shed>
+    where
+        F: Future<Output = T>,
+    {
+        let permit = self.acquire(request).await?;
+        let value = work().await;
+        permit.finish(Outcome::Done);
+        Ok(value)
+    }
+
+    /// As [`Shedder::snapshot`](crate::Shedder::snapshot).
+    pub fn snapshot(&self) -> Snapshot {
+        self.with_core(|core, _| core.snapshot())
+    }
+
+    // ANCHOR: word
+    /// The answer, if the word alone decides; `None`, with nothing done, if that is for the core to do.
+    fn at_once(&self, request: Request) -> Option<Result<Permit, Shed>> {
+        let Shared { word, reserved, has_queue, .. } = &*self.shared;
+        if request.deadline.is_some() && request.is_expired(Instant::now()) {
+            return None;
+        }
+        let kept = if request.priority == Priority::CriticalPlus { 0 } else { *reserved };
+        let taken = |free| (free != NOT_LENT && free > kept).then(|| free - 1);
+        // Acquires what the last holder of the place released: whatever he did in it is done and seen.
+        match word.fetch_update(Ordering::Acquire, Ordering::Relaxed, taken) {
+            Ok(_) => Some(Ok(Permit { held: Held::Lent(Lent(self.clone())) })),
+            Err(NOT_LENT) => None,
+            Err(_) if *has_queue => None,
+            Err(_) => Some(Err(self.full())),
+        }
+    }
+
+    /// Puts a place back: into the word, or to the core if that lends nothing now.
+    fn put_back(&self) {
+        let put_back = |free| (free != NOT_LENT).then(|| free + 1);
+        let word = &self.shared.word;
+        if word.fetch_update(Ordering::Release, Ordering::Relaxed, put_back).is_err() {
+            self.with_core(|core, _| core.running -= 1);
+        }
+    }
+
+    fn full(&self) -> Shed {
+        const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+        let Shared { retry_after, spread, .. } = &*self.shared;
+        let mut chance = spread.fetch_add(STEP, Ordering::Relaxed);
+        chance = (chance ^ (chance >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        chance = (chance ^ (chance >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        chance ^= chance >> 31;
+        // A share of `retry_after`, from 0 to 1: the upper half of a product.
+        let share = (retry_after.as_nanos() * u128::from(chance)) >> 64;
+        let retry_after = *retry_after + Duration::from_nanos_u128(share);
+        Shed { reason: Reason::Full, retry_after }
+    }
+
+    /// As the readable one's visit, but the core has all of its places. In between, those who look into the
+    /// word find nothing lent and come for the lock: no place comes or goes while the core decides.
+    fn with_core<R>(&self, act: impl FnOnce(&mut Core, Instant) -> R) -> R {
+        let Shared { word, readable, .. } = &*self.shared;
+        readable.visit(|core, now| {
+            // Acquired from those who put places back, and released to those who take them then.
+            let free = word.swap(NOT_LENT, Ordering::Acquire);
+            core.running -= if free == NOT_LENT { 0 } else { free };
+            let result = act(core, now);
+            word.store(lend(core), Ordering::Release);
+            result
+        })
+    }
+    // ANCHOR_END: word
+}
+
+// ANCHOR: lend
+/// Lends all free places out, or none: nobody may overtake who waits, and a limit that learns needs to see
+/// each request.
+fn lend(core: &mut Core) -> usize {
+    let free = core.limiter.limit().saturating_sub(core.running);
+    if !matches!(core.limiter.rule, Rule::Fixed) || core.queue.len() > 0 || free == NOT_LENT {
+        return NOT_LENT;
+    }
+    core.running += free;
+    free
+}
+// ANCHOR_END: lend
+
+impl fmt::Debug for Shedder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shedder")
+    }
+}
+
+/// As the readable [`Permit`](crate::Permit).
+#[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
+pub struct Permit {
+    held: Held,
+}
+
+enum Held {
+    Lent(Lent),
+    /// In a box, so that one out of the word stays small.
+    Given(Box<crate::Permit>),
+}
+
+/// A place out of the word.
+struct Lent(Shedder);
+
+impl Permit {
+    /// As [`Permit::finish`](crate::Permit::finish).
+    pub fn finish(self, outcome: Outcome) {
+        match self.held {
+            // Nobody learns from what is lent.
+            Held::Lent(place) => drop(place),
+            Held::Given(permit) => permit.finish(outcome),
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.put_back();
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
