@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use workbook::files::{self, Tree};
-use workbook::{Exercise, Subject, Workbook};
+use workbook::{Exercise, Kind, Subject, Workbook};
 
 use self::submission::Submission;
 use self::trusted::{Built, Trusted};
@@ -34,7 +34,7 @@ pub use self::trusted::record;
 #[derive(clap::Args)]
 pub struct Args {
     /// Folders of people's workbooks; of each, only the sources of its exercises are taken
-    #[arg(value_name = "DIR", required = true)]
+    #[arg(value_name = "DIR", required_unless_present = "matrix")]
     submissions: Vec<PathBuf>,
     /// Only these exercises, by id, folder or number
     #[arg(long, value_name = "EXERCISE", value_delimiter = ',')]
@@ -42,6 +42,10 @@ pub struct Args {
     /// Where report.json, junit.xml, report.md and the verdicts so far go; without it target/xtask/graded
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Let the checks of exercises that open sockets reach this machine's network: for a machine that has none to reach.
+    /// Without it they get a loopback of their own, or are not judged
+    #[arg(long)]
+    any_network: bool,
     /// Answers at a time; without it, one for each core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -58,8 +62,8 @@ pub struct Args {
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(usize, usize)>,
     /// Judge nothing; print the shards of N machines as the matrix of a GitHub workflow
-    #[arg(long, value_name = "N", conflicts_with = "shard")]
-    matrix: Option<usize>,
+    #[arg(long, value_name = "N", conflicts_with = "shard", value_parser = clap::value_parser!(u16).range(1..=256))]
+    matrix: Option<u16>,
     /// A program that begins others with limits, in the place of xtask/confine
     #[arg(long, value_name = "PROGRAM")]
     confine: Option<PathBuf>,
@@ -120,11 +124,11 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     }
     let begun = Instant::now();
     let exercises = workbook.selected(&args.exercise)?;
-    let is_judged_by_a_spec = |exercise: &Exercise| {
-        let folder = workbook.root.join(exercise.path(Subject::Reader));
-        !exercise.draft && folder.join("tests").join("spec.rs").is_file()
-    };
-    let exercises: Vec<_> = exercises.into_iter().filter(is_judged_by_a_spec).collect();
+    let (exercises, others): (Vec<_>, Vec<_>) =
+        exercises.into_iter().partition(|exercise| exercise.kind == Kind::Spec && !exercise.draft);
+    if let Some(other) = others.first().filter(|_| !args.exercise.is_empty()) {
+        bail!("{} has no published spec to judge it by: leave it out", other.id);
+    }
     let submissions = read(workbook, args, &exercises)?;
     let out = args.out.clone().unwrap_or_else(|| workbook.scratch_dir().join("graded"));
     let kept = out.join("verdicts");
@@ -143,7 +147,10 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let trusted: Vec<_> = exercises
         .iter()
         .filter(wanted)
-        .map(|exercise| Trusted::prepare(workbook, exercise))
+        .map(|exercise| {
+            let network = Confine::network(exercise, &offers, args.any_network)?;
+            Trusted::prepare(workbook, exercise, network)
+        })
         .collect::<Result<_>>()?;
     let mut answers: BTreeMap<String, Answer> = BTreeMap::new();
     for (submission, trusted) in
@@ -293,7 +300,7 @@ impl Work<'_> {
     ) -> Result<Verdict> {
         let exercise = &trusted.exercise;
         let at = Workbook::at(at);
-        let limits = Limits::of_a_check(&at.root, &executable, self.args.memory, exercise);
+        let limits = Limits::of_a_check(&at.root, &executable, self.args.memory, trusted.network);
         let folder = exercise.path(Subject::Reader);
         let spec = Spec::new(&at, executable, folder).confined(self.confine, limits);
         let limit =

@@ -72,25 +72,32 @@ pub fn run_with_input(
         // A child that ended already needs none.
         let _ = pipe.write_all(input.as_bytes());
     }
-    let (all_read, readers_ended) = mpsc::channel();
-    let stdout = keep(child.stdout().take(), all_read.clone());
-    let stderr = keep(child.stderr().take(), all_read);
-    let end = wait(child.as_mut(), begin, limit);
+    let mut outputs = Outputs::of(child.as_mut());
+    let end = wait(child.as_mut(), &mut outputs, begin, limit);
     let took = begin.elapsed();
     // Also after a normal end: descendants may be left, and hold the pipes open.
     let _ = child.start_kill();
-    let _ = child.wait();
+    // On Windows the second wait for an end may have none (`process_wrap` waits for a message of the job).
+    if !matches!(end, Ok(End::Exited(_))) {
+        let _ = child.wait();
+    }
     drop(stdin);
     drop(kept);
     // A descendant that left the group could keep a pipe open for ever; what was read until now will do.
-    for _ in 0..2 {
-        let _ = readers_ended.recv_timeout(Duration::from_millis(500));
-    }
-    Ok(Outcome { end: end?, stdout: text(&stdout), stderr: text(&stderr), took })
+    outputs.are_closed_within(Duration::from_secs(1));
+    let [stdout, stderr] = outputs.kept.each_ref().map(|kept| text(kept));
+    Ok(Outcome { end: end?, stdout, stderr, took })
 }
 
-fn wait(child: &mut dyn ChildWrapper, begin: Instant, limit: Duration) -> io::Result<End> {
-    let mut pause = Duration::from_micros(500);
+fn wait(
+    child: &mut dyn ChildWrapper,
+    outputs: &mut Outputs,
+    begin: Instant,
+    limit: Duration,
+) -> io::Result<End> {
+    const LONGEST: Duration = Duration::from_millis(10);
+    let mut pause = Duration::from_millis(1);
+    let mut brief = Duration::from_micros(50);
     let stopped_before = children::stopped_for();
     loop {
         if is_overtaken() {
@@ -103,8 +110,12 @@ fn wait(child: &mut dyn ChildWrapper, begin: Instant, limit: Duration) -> io::Re
         if begin.elapsed().saturating_sub(stopped) >= limit || children::is_ending() {
             return Ok(End::TimedOut { busy: is_busy(child.id()) });
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(10));
+        if outputs.are_closed_within(pause) {
+            // A process closes them as it ends; one that closed them itself goes on.
+            thread::sleep(brief);
+            brief = (brief * 2).min(LONGEST);
+        }
+        pause = (pause * 2).min(LONGEST);
     }
 }
 
@@ -128,6 +139,33 @@ fn is_busy(id: u32) -> Option<bool> {
 #[cfg(not(target_os = "linux"))]
 fn is_busy(_: u32) -> Option<bool> {
     None
+}
+
+/// What a child prints on standard output and standard error, each read by a thread.
+struct Outputs {
+    kept: [Arc<Mutex<Kept>>; 2],
+    closed: mpsc::Receiver<()>,
+    open: usize,
+}
+
+impl Outputs {
+    fn of(child: &mut dyn ChildWrapper) -> Self {
+        let (tell, closed) = mpsc::channel();
+        let stdout = keep(child.stdout().take(), tell.clone());
+        let stderr = keep(child.stderr().take(), tell);
+        Self { kept: [stdout, stderr], closed, open: 2 }
+    }
+
+    /// Waits no longer than this.
+    fn are_closed_within(&mut self, time: Duration) -> bool {
+        let begin = Instant::now();
+        while self.open > 0
+            && self.closed.recv_timeout(time.saturating_sub(begin.elapsed())).is_ok()
+        {
+            self.open -= 1;
+        }
+        self.open == 0
+    }
 }
 
 /// The beginning and the end of an output.
@@ -156,7 +194,7 @@ impl Kept {
     }
 }
 
-fn keep(pipe: Option<impl Read + Send + 'static>, ended: mpsc::Sender<()>) -> Arc<Mutex<Kept>> {
+fn keep(pipe: Option<impl Read + Send + 'static>, closed: mpsc::Sender<()>) -> Arc<Mutex<Kept>> {
     let kept = Arc::new(Mutex::new(Kept::default()));
     let shared = Arc::clone(&kept);
     thread::spawn(move || {
@@ -166,7 +204,7 @@ fn keep(pipe: Option<impl Read + Send + 'static>, ended: mpsc::Sender<()>) -> Ar
                 shared.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer[..n]);
             }
         }
-        let _ = ended.send(());
+        let _ = closed.send(());
     });
     kept
 }

@@ -28,7 +28,7 @@ impl Turn {
     pub fn wait(workbook: &Workbook) -> Self {
         let scratch = workbook.scratch_dir();
         let _ = fs::create_dir_all(&scratch);
-        let lock = File::create(scratch.join("turn.lock")).ok();
+        let lock = lock_file(&scratch.join("turn.lock")).ok();
         if let Some(lock) = &lock
             && let Err(TryLockError::WouldBlock) = lock.try_lock()
         {
@@ -51,7 +51,7 @@ impl Turn {
         for n in 1_u32.. {
             let folder = self.scratch.join("running").join(n.to_string());
             fs::create_dir_all(&folder)?;
-            let place = File::create(folder.join("lock"))?;
+            let place = lock_file(&folder.join("lock"))?;
             if let Err(TryLockError::WouldBlock) = place.try_lock() {
                 continue;
             }
@@ -65,6 +65,11 @@ impl Turn {
         }
         Err(io::Error::other("all places are taken"))
     }
+}
+
+/// Not emptied: where another holds a lock on it, Windows would refuse.
+fn lock_file(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path)
 }
 
 impl Drop for Program {

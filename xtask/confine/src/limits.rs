@@ -22,8 +22,19 @@ pub struct Limits {
     pub write: Vec<PathBuf>,
     /// Whether it may begin other programs.
     pub programs: bool,
-    /// Whether it may open sockets of the internet.
-    pub sockets: bool,
+    /// Whom its sockets may reach.
+    pub network: Network,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// It may open none.
+    None,
+    /// Itself, in a network of its own.
+    Loopback,
+    /// Whom its owner may reach.
+    Any,
 }
 
 /// What this system holds programs to.

@@ -1,9 +1,9 @@
 //! `confine LIMITS PROGRAM [ARGUMENT…]`: runs a program with less than its owner may.
 //!
 //! `cargo xtask grade` begins rustc and every check of a submission by it. Limits of resources hold on Unix;
-//! what may be opened, begun and reached is limited on Linux (Landlock, 5.13 or newer, and seccomp). What the
-//! system does not offer is left out; `confine --offers` names what it does offer, a line each. Elsewhere,
-//! run the whole of `grade` in a container.
+//! what may be opened, begun and reached is limited on Linux (Landlock, 5.13 or newer, seccomp, namespaces). What
+//! the system does not offer is left out, but for a loopback of its own that is asked for. `confine --offers`
+//! names what it does offer, a line each. Elsewhere, run the whole of `grade` in a container.
 
 mod limits;
 #[cfg(target_os = "linux")]

@@ -29,12 +29,21 @@ pub struct Limits {
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
     programs: bool,
-    sockets: bool,
+    network: Network,
+}
+
+/// Whom a program's sockets may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    None,
+    Loopback,
+    Any,
 }
 
 impl Limits {
     /// Writes nothing, begins nothing, reads nothing but itself and the exercise.
-    pub fn of_a_check(at: &Path, executable: &Path, memory: u64, exercise: &Exercise) -> Self {
+    pub fn of_a_check(at: &Path, executable: &Path, memory: u64, network: Network) -> Self {
         let own = [executable.to_owned(), at.join("exercises")];
         Self {
             memory: memory * MIB,
@@ -43,7 +52,7 @@ impl Limits {
             read: OF_THE_SYSTEM.map(PathBuf::from).into_iter().chain(own).collect(),
             write: vec!["/dev/null".into()],
             programs: false,
-            sockets: exercise.sockets,
+            network,
         }
     }
 
@@ -57,7 +66,7 @@ impl Limits {
             read: system.chain([sysroot.to_owned()]).chain(compiled).collect(),
             write: vec![at.to_owned(), "/dev/null".into()],
             programs: true,
-            sockets: false,
+            network: Network::None,
         }
     }
 }
@@ -84,6 +93,26 @@ impl Confine {
         Ok([time].into_iter().chain(text.lines().map(str::to_owned)).collect())
     }
 
+    /// Whom the checks of an exercise may reach. An error where that would be the network of this machine, unless
+    /// that is `known`.
+    pub fn network(exercise: &Exercise, offers: &[String], known: bool) -> Result<Network> {
+        let is_offered = |what: &str| offers.iter().any(|offer| offer.contains(what));
+        if !exercise.sockets {
+            return Ok(Network::None);
+        }
+        if is_offered("loopback") {
+            return Ok(Network::Loopback);
+        }
+        if known || !is_offered("sockets") {
+            return Ok(Network::Any);
+        }
+        bail!(
+            "the checks of {} open sockets, and this system gives them no loopback of their own. Leave the exercise out \
+             with --exercise, or grade where there is no network to reach, and say so with --any-network",
+            exercise.id
+        )
+    }
+
     /// A program with these limits, and nothing of this one's environment.
     pub fn command(&self, limits: &Limits, program: &Path) -> Command {
         let mut command = Command::new(&self.program);
@@ -92,5 +121,31 @@ impl Confine {
         // Windows begins nothing without.
         command.envs(env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn sockets_reach_no_further_than_the_system_can_hold_them() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let [without, with] =
+            ["01-taxonomy", "06-deadline"].map(|folder| Exercise::load(root, folder).unwrap());
+        let loopback = ["a loopback of its own".to_owned(), "programs and sockets".to_owned()];
+        let network = |exercise, offers, known| Confine::network(exercise, offers, known).ok();
+
+        assert_eq!(network(&without, &loopback, true), Some(Network::None));
+        assert_eq!(network(&with, &loopback, false), Some(Network::Loopback));
+        assert_eq!(network(&with, &loopback[1..], false), None);
+        assert_eq!(network(&with, &loopback[1..], true), Some(Network::Any));
+        assert_eq!(
+            network(&with, &[], false),
+            Some(Network::Any),
+            "of a system that holds nothing"
+        );
     }
 }

@@ -136,6 +136,15 @@ impl Submission {
                 self.left_out.push(format!("{} {why}", slashes(&source.join(relative))));
             }
         }
+        let folded = |path: &Path| slashes(path).to_lowercase();
+        let is_anothers_name =
+            |path: &Path| given.starter.keys().any(|it| it != path && folded(it) == folded(path));
+        // Where names differ by more than case, it would be written over the other.
+        for (path, _) in tree.extract_if(.., |path, _| is_anothers_name(path)) {
+            let shown = slashes(&source.join(path));
+            self.left_out
+                .push(format!("{shown} differs from the name of a given file by its case alone"));
+        }
         for (path, text) in &tree {
             let shown = slashes(&source.join(path));
             let starter = given.starter.get(path).map(|text| files::fold_crlf(text));

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use workbook::files::{self, Tree};
 use workbook::{Exercise, Sources, Subject, Workbook};
 
-use super::confine::{Confine, Limits};
+use super::confine::{Confine, Limits, Network};
 use super::{Mark, Verdict};
 use crate::cargo;
 use crate::process::{self, End};
@@ -62,6 +62,8 @@ fn value_after<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
 pub struct Trusted {
     pub exercise: Exercise,
     pub sources: Sources,
+    /// Whom its checks may reach.
+    pub network: Network,
     /// Where the starter was compiled: as the workbook, with this exercise alone.
     root: PathBuf,
     sysroot: PathBuf,
@@ -78,7 +80,7 @@ pub enum Built {
 }
 
 impl Trusted {
-    pub fn prepare(workbook: &Workbook, exercise: &Exercise) -> Result<Self> {
+    pub fn prepare(workbook: &Workbook, exercise: &Exercise, network: Network) -> Result<Self> {
         let sources = Sources::read(&workbook.root, exercise)?;
         let changes = exercise.changes(workbook, &sources);
         if let Some(change) = changes.first() {
@@ -94,9 +96,9 @@ impl Trusted {
         // Written anew, so that cargo compiles it and its calls are told.
         let _ = fs::remove_dir_all(&root);
         let folder = exercise.path(Subject::Reader);
-        let manifest = files::read_text(&workbook.root.join("Cargo.toml"))?;
+        let workspace = files::read_text(&workbook.root.join("Cargo.toml"))?;
         let member = workbook::slashes(&folder);
-        let manifest = with_member(&manifest, &member, &workbook.root)?;
+        let manifest = with_member(&workspace, &member, &workbook.root)?;
         files::write(&root.join("Cargo.toml"), manifest.as_bytes())?;
         let lock = fs::read(workbook.root.join("Cargo.lock")).unwrap_or_default();
         if !lock.is_empty() {
@@ -125,16 +127,20 @@ impl Trusted {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
         let witness = files::read_tree(&workbook.root.join("fixtures").join("witness"))?;
-        let own = files::read_tree(&workbook.root.join("xtask").join("src"))?;
+        let xtask = workbook.root.join("xtask");
+        let own = files::read_tree(&xtask.join("src"))?;
+        let confine = files::read_tree(&xtask.join("confine").join("src"))?;
         let version = rustc(&["-vV"])?;
-        let texts = [&lock, &package, manifest.as_bytes(), version.as_bytes()];
-        let trees = [&witness, &own, &sources.tests, &sources.starter];
+        // No path of this machine, so that several share their verdicts.
+        let texts = [&lock, &package, workspace.as_bytes(), version.as_bytes()];
+        let trees = [&witness, &own, &confine, &sources.tests, &sources.starter];
         Ok(Self {
             surroundings: files::digest(&texts, &trees),
             sysroot: rustc(&["--print", "sysroot"])?.into(),
             compiled: ["deps", "build"].map(|part| target.join("debug").join(part)).into(),
             exercise: exercise.clone(),
             sources,
+            network,
             root,
             library,
             spec,
@@ -155,7 +161,7 @@ impl Trusted {
 
     /// What stands for an answer: whatever its verdict depends on.
     pub fn key(&self, sources: &Tree, memory: u64, time_limit: Option<u64>) -> String {
-        let limits = format!("{} {memory} {time_limit:?}", self.surroundings);
+        let limits = format!("{} {memory} {time_limit:?} {:?}", self.surroundings, self.network);
         files::digest(&[limits.as_bytes()], &[sources])
     }
 

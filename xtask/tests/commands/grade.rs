@@ -173,6 +173,10 @@ fn a_class_gets_the_verdicts_that_it_deserves_and_an_interrupted_run_goes_on() {
     for person in &class {
         files::write_tree(&folder.path().join(&person.name), &person.files).unwrap();
     }
+    // A given file by another name for it, as some systems have it.
+    let case = folder.path().join("case");
+    files::write_tree(&case, &class[0].files).unwrap();
+    fs::write(case.join("exercises/01-adder/src/Given.rs"), "// More to my taste.\n").unwrap();
     // Another's file by a link, and a pipe that nobody writes to.
     let theirs = |name: &str| folder.path().join(name).join("exercises/01-adder/src");
     fs::create_dir_all(theirs("link")).unwrap();
@@ -192,7 +196,7 @@ fn a_class_gets_the_verdicts_that_it_deserves_and_an_interrupted_run_goes_on() {
             base.command(&["grade", "--exercise", "adder", "--time-limit", "2", "--out"]);
         command.arg(&out).arg("--confine").arg(&confine).env("SECRET", "of the grader");
         command.args(class.iter().map(|person| folder.path().join(&person.name)));
-        command.args(["link", "pipe"].map(|name| folder.path().join(name)));
+        command.args(["case", "link", "pipe"].map(|name| folder.path().join(name)));
         command
     };
     // Half-way through, the machine is switched off.
@@ -236,6 +240,11 @@ fn a_class_gets_the_verdicts_that_it_deserves_and_an_interrupted_run_goes_on() {
             assert!(told.contains(path), "{name}: {told}");
         }
     }
+    let told = &found["case"]["left_out"][0];
+    let expected =
+        "exercises/01-adder/src/Given.rs differs from the name of a given file by its case alone";
+    assert_eq!(told, expected);
+    assert_eq!(found["case"]["exercises"]["adder"]["status"], "passed");
     for name in ["link", "pipe"] {
         assert_eq!(found[name]["left_out"][0], "exercises/01-adder/src/lib.rs is no regular file");
         assert_eq!(found[name]["exercises"]["adder"]["status"], "does_not_compile");
@@ -243,13 +252,56 @@ fn a_class_gets_the_verdicts_that_it_deserves_and_an_interrupted_run_goes_on() {
     let markdown = fs::read_to_string(out.join("report.md")).unwrap();
     assert!(markdown.contains("| 000-right | adder | 15 of 15 | passed |  |"), "{markdown}");
     let junit = fs::read_to_string(out.join("junit.xml")).unwrap();
-    assert_eq!(junit.matches("<testcase ").count(), ALL * (size + 2));
+    assert_eq!(junit.matches("<testcase ").count(), ALL * (size + 3));
+}
+
+#[test]
+fn checks_that_open_sockets_reach_themselves_and_nobody_else() {
+    let base = Workbook::new();
+    base.replace("exercises/01-adder/exercise.toml", "summary", "sockets = true\nsummary");
+    base.publish();
+    let confine = confine();
+    let offers = Command::new(&confine).arg("--offers").output().unwrap().stdout;
+    if !String::from_utf8(offers).unwrap().contains("loopback") {
+        println!("this system keeps namespaces to its administrators: nothing was tried");
+        return;
+    }
+    let graders = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let graders = graders.local_addr().unwrap();
+    let right = base.read("solutions/01-adder/src/lib.rs");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut command = base.command(&["grade", "--exercise", "adder", "--out"]);
+    command.arg(&out).arg("--confine").arg(&confine);
+    for (name, act) in [
+        (
+            "itself",
+            "let it = std::net::TcpListener::bind(\"127.0.0.1:0\").unwrap(); std::net::TcpStream::connect(it.local_addr().unwrap()).unwrap();",
+        ),
+        ("grader", &*format!("std::net::TcpStream::connect(\"{graders}\").unwrap();")),
+        ("local", "std::os::unix::net::UnixDatagram::unbound().unwrap();"),
+    ] {
+        let first = "pub fn add_1(x: u32) -> u32 {";
+        let text = right.replace(first, &format!("{first}\n    {act}"));
+        let sources = Tree::from([(SOURCE.into(), text.into())]);
+        files::write_tree(&folder.path().join(name), &sources).unwrap();
+        command.arg(folder.path().join(name));
+    }
+
+    let ran = Ran::of(&mut command);
+
+    let report = fs::read_to_string(out.join("report.md"));
+    let report = report.unwrap_or_else(|_| panic!("{}", ran.stderr));
+    assert!(report.contains("| itself | adder | 15 of 15 | passed |"), "{report}");
+    for name in ["grader", "local"] {
+        assert!(report.contains(&format!("| {name} | adder | 12 of 15 | failed |")), "{report}");
+    }
 }
 
 #[test]
 fn machines_share_a_class_by_its_shards() {
     let workbook = Workbook::new();
-    let ran = workbook.xtask(&["grade", "--matrix", "3", "a", "b"]);
+    let ran = workbook.xtask(&["grade", "--matrix", "3"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "{\"shard\":[\"1/3\",\"2/3\",\"3/3\"]}\n"));
     let ran = workbook.xtask(&["grade", "--shard", "4/3", "a"]);
     assert!(ran.code == 2 && ran.stderr.contains("I from 1 to N"), "{}", ran.stderr);

@@ -116,6 +116,10 @@ pub fn digest(texts: &[&[u8]], trees: &[&Tree]) -> String {
 
 /// With `\n` for every `\r\n`.
 pub fn fold_crlf(content: &[u8]) -> Vec<u8> {
+    // Nearly always, and the loop below is slow in a debug build.
+    if !content.contains(&b'\r') {
+        return content.to_vec();
+    }
     let mut folded = Vec::with_capacity(content.len());
     for (index, byte) in content.iter().enumerate() {
         if *byte != b'\r' || content.get(index + 1) != Some(&b'\n') {

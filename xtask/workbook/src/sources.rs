@@ -58,7 +58,7 @@ impl Sources {
     pub fn is_unwritten(&self, step: &Step) -> bool {
         let now = tasks(&self.source, step);
         let is_of = |starter| !now.is_empty() && now == tasks(starter, step);
-        self.is_begun() && (is_of(&self.starter) || is_of(&self.bare))
+        (is_of(&self.starter) || is_of(&self.bare)) && self.is_begun()
     }
 }
 
