@@ -267,18 +267,18 @@ const TROUBLE: &[(&str, &str, &str, &str)] = &[
         "crashed",
         "memory allocation of 4611686018427387904 bytes failed (at exercises/01-adder/src/lib.rs:12)",
     ),
-    ("loops_for_ever", "loop { std::hint::spin_loop() }", "timed_out", "ended after 1 s"),
+    ("loops_for_ever", "loop { std::hint::spin_loop() }", "timed_out", "ended after 5 s"),
     (
         "waits_for_ever",
         "let (_keep, never) = std::sync::mpsc::channel::<()>(); let _ = never.recv();",
         "timed_out",
-        "ended after 1 s",
+        "ended after 5 s",
     ),
     (
         "prints_for_ever",
         "loop { println!(\"{}\", \"spam\".repeat(1000)) }",
         "timed_out",
-        "ended after 1 s",
+        "ended after 5 s",
     ),
     (
         "a_thread_panics_and_leaves_the_others_waiting",
@@ -333,7 +333,7 @@ fn each_way_to_go_wrong_is_explained_as_what_it_is() {
     workbook.write("exercises/01-adder/tests/steps/mod.rs", "mod step_1_add_1;\n");
     workbook.write("exercises/01-adder/tests/steps/step_1_add_1.rs", &spec);
 
-    let ran = workbook.xtask(&["verify", "adder", "--json", "--time-limit", "1"]);
+    let ran = workbook.xtask(&["verify", "adder", "--json", "--time-limit", "5"]);
 
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
