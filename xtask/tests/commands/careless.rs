@@ -162,7 +162,7 @@ fn a_lab_ends_with_the_command() {
 fn what_an_editor_leaves_is_neither_begun_nor_backed_up() {
     let workbook = Workbook::new();
     let src = "exercises/01-adder/src";
-    for name in [".DS_Store", ".lib.rs.swp", "lib.rs~", "#lib.rs#", "4913"] {
+    for name in [".DS_Store", "._lib.rs", ".lib.rs.swp", "lib.rs~", "#lib.rs#", "4913"] {
         workbook.write(&format!("{src}/{name}"), "an editor's");
     }
     #[cfg(unix)]
