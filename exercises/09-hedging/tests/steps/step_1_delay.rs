@@ -158,6 +158,7 @@ trait Stays {
 
 impl<T> Stays for Probe<T> {}
 
+#[allow(clippy::unused_self, reason = "it is found before the one of the trait, which is a method")]
 impl<T: Send> Probe<T> {
     fn may_move(&self) -> bool {
         true
