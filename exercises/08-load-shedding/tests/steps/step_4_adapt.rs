@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::task::Poll;
 use std::time::Duration;
 
 use load_shedding::Outcome::{Done, Overloaded};
@@ -186,6 +187,17 @@ async fn a_cancelled_request_says_nothing() {
         2,
         "nor is the time until it was cancelled a latency: the probe goes on"
     );
+    let following = following(gradient());
+    probe(&following).await;
+    let cancelled = take(&following, 9);
+    wait(SECOND).await;
+    drop(cancelled);
+    round(&following, 9, NO_LOAD).await;
+    assert_eq!(
+        limit(&following),
+        12,
+        "9 requests were cancelled after a second, and 9 took 10 ms, as without load: the first nine are no window"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,12 +270,17 @@ async fn a_probe_is_at_the_lowest_limit_and_its_mean_latency_counts() {
     note(&mut diary, "time for a probe");
     probe(&shedder).await;
     note(&mut diary, "it is over");
+    for _ in 0..2 {
+        round(&shedder, 9, NO_LOAD).await;
+    }
+    note(&mut diary, "18 of 10 ms");
 
     insta::assert_snapshot!(
         diary.text,
         "it begins with a probe, for nobody knows yet what a request takes without load: three requests at `min`, 10 ms on \
          average. Then the limit is `initial`. 20 ms are tolerated, so 25 ms make a gradient of 0.8: 9 × 0.8 + √9 = 10.2. \
-         30 s after the probe there is another, and then the limit is again what it was",
+         30 s after the probe there is another, and then the limit is again what it was, its fraction included: 10.2 + √10.2 \
+         is 13.39, and that and its root is 17",
         @r"
         0.000s   begin                2
         0.005s   5 ms                 2
@@ -273,6 +290,7 @@ async fn a_probe_is_at_the_lowest_limit_and_its_mean_latency_counts() {
         30.030s  nearly time          10
         30.030s  time for a probe     2
         30.060s  it is over           10
+        30.080s  18 of 10 ms          17
         "
     );
 }
@@ -348,6 +366,49 @@ async fn a_gradient_that_is_not_used_does_not_raise_the_limit() {
     round(&shedder, 4, 100 * MILLISECOND).await;
     round(&shedder, 1, 100 * MILLISECOND).await;
     assert_eq!(limit(&shedder), 7, "but slow requests lower it, however few: 9 × 0.5 + √9");
+
+    let shedder = following(gradient());
+    probe(&shedder).await;
+    round(&shedder, 1, NO_LOAD).await;
+    round(&shedder, 8, NO_LOAD).await;
+    assert_eq!(
+        limit(&shedder),
+        12,
+        "the first request of this window ran alone, and then 8 ran at a time: one that ends with half of the limit in use is \
+         enough"
+    );
+    let shedder = following(gradient());
+    probe(&shedder).await;
+    round(&shedder, 9, 25 * MILLISECOND).await;
+    round(&shedder, 5, NO_LOAD).await;
+    round(&shedder, 5, NO_LOAD).await;
+    assert_eq!(
+        limit(&shedder),
+        13,
+        "of a limit of 10.2 its whole part counts, 10 places, and 5 of them were in use: half of it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_latency_begins_with_the_work() {
+    let shedder = following(gradient());
+    // In a probe there are two places.
+    let both = take(&shedder, 2);
+    let mut third = Caller::waits("Ada", &shedder, Request::default());
+    wait(NO_LOAD).await;
+    end(both, Done);
+    let Poll::Ready(Ok(permit)) = third.poll() else { panic!("there is a place for Ada now") };
+    wait(NO_LOAD).await;
+    permit.finish(Done);
+
+    round(&shedder, 9, 25 * MILLISECOND).await;
+    assert_eq!(
+        limit(&shedder),
+        10,
+        "the three of the probe ran for 10 ms each, and the third waited for 10 ms before: a latency is the time of the work. \
+         With the wait in it a queue of your own would look like a slow server. 20 ms are tolerated, so 25 ms make a gradient \
+         of 0.8: 9 × 0.8 + √9 = 10.2"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,6 +150,11 @@ async fn when_there_is_no_room_newcomers_share_a_bucket() {
         (20, 10, 2),
         "two tenants have their buckets. A thousand others have one for all of them, of 20; and those two keep theirs"
     );
+    assert_eq!(
+        fair.try_admit("one more"),
+        Err(OverShare { retry_after: 10 * MILLISECOND }),
+        "the shared bucket has a token again in 10 ms, as any other"
+    );
     wait(50 * MILLISECOND).await;
     let more: usize = (0..1_000).map(|n| admitted(&fair, &format!("other bot {n}"), 1)).sum();
     assert_eq!(more, 5, "which fills as any other does: 5 in 50 ms");
