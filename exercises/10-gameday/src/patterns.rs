@@ -1,4 +1,4 @@
-// The patterns: yours, of exercises 02 to 07. Is one of yours not done yet? Write `NAME_solution as NAME` in
+// The patterns: yours, of exercises 02 to 09. Is one of yours not done yet? Write `NAME_solution as NAME` in
 // its line. `cargo xtask gameday --with reference` takes the reference's for all of them.
 
 #[cfg(feature = "yours")]
@@ -8,6 +8,8 @@ mod chosen {
     pub use circuit_breaker;
     pub use deadline;
     pub use degradation;
+    pub use hedging;
+    pub use load_shedding;
     pub use retry_budget;
 }
 
@@ -18,6 +20,8 @@ mod chosen {
     pub use circuit_breaker_solution as circuit_breaker;
     pub use deadline_solution as deadline;
     pub use degradation_solution as degradation;
+    pub use hedging_solution as hedging;
+    pub use load_shedding_solution as load_shedding;
     pub use retry_budget_solution as retry_budget;
 }
 

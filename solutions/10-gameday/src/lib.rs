@@ -121,8 +121,8 @@ pub async fn run() -> Result<(), Error> {
 }
 
 fn router(shop: Shop, metrics: Arc<Metrics>) -> Result<Router, Error> {
-    let pages = Admission::new(Admission::PAGES, Arc::clone(&metrics))?;
-    let orders = Admission::new(Admission::ORDERS, Arc::clone(&metrics))?;
+    let pages = Admission::pages(Arc::clone(&shop.gate), Arc::clone(&metrics))?;
+    let orders = Admission::orders(Arc::clone(&shop.gate), Arc::clone(&metrics))?;
     let admitted = |admission| middleware::from_fn_with_state(admission, admission::admit);
     // Health and metrics are asked most when there is too much to do: nothing may keep them out.
     Ok(Router::new()
@@ -140,6 +140,10 @@ fn router(shop: Shop, metrics: Arc<Metrics>) -> Result<Router, Error> {
 
 /// 503, and when to come back: nothing was done.
 fn refused(why: &str) -> Response {
-    let seconds = [(RETRY_AFTER, "1")];
+    refused_for(1, why)
+}
+
+fn refused_for(seconds: u64, why: &str) -> Response {
+    let seconds = [(RETRY_AFTER, seconds.to_string())];
     (StatusCode::SERVICE_UNAVAILABLE, seconds, format!("{why}\n")).into_response()
 }
