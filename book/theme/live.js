@@ -82,7 +82,7 @@
 
     // --- Verdicts
 
-    let state = { book: null, checking: [], exercises: [], error: null };
+    let state = { book: null, plays: 0, checking: [], exercises: [], error: null };
 
     const passed = parts => parts.filter(part => part.status === 'passed').length;
     const mine = () => session.exercises.find(exercise =>
@@ -192,6 +192,17 @@
         }
     }
 
+    // --- The last play of the GameDay. Without one, the page says how to have one.
+
+    async function showPlay() {
+        const place = document.getElementById('last-play');
+        const report = place && await ask('gameday').catch(() => null);
+        if (report) {
+            place.innerHTML = await report.text();
+            document.getElementById(location.hash.slice(1))?.scrollIntoView();
+        }
+    }
+
     // --- What figures and toys ask for
 
     const post = (path, body, signal) => ask(path, {
@@ -237,6 +248,9 @@
                 return;
             }
             show();
+            if (before.plays !== state.plays) {
+                showPlay();
+            }
             // What was being checked is new code: its line in the figures is drawn again.
             if (state.checking.length === 0) {
                 window.blastRadius.figures.filter(figure => before.checking.includes(figure.lab)).forEach(figure => figure.again());
@@ -259,6 +273,7 @@
     begun.then(() => {
         document.querySelector('main')?.prepend(bar);
         show();
+        showPlay();
         listen();
     }).catch(error => console.error('the live book:', error));
 })();

@@ -12,6 +12,7 @@ use workbook::{Workbook, files};
 use crate::cargo::{self, Metadata, Role};
 use crate::generated::{self, Mode};
 use crate::output;
+use crate::played;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,6 +45,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
         let xtask =
             xtask.to_str().with_context(|| format!("{} is not Unicode", xtask.display()))?;
         all.extend(["serve".to_owned(), format!("--xtask={xtask}")]);
+        all.push(format!("--gameday={}", played::page(workbook).display()));
         all.extend(args.port.map(|port| format!("--port={port}")));
     }
     all.extend(args.open.as_ref().map(|page| format!("--open={page}")));

@@ -11,6 +11,7 @@ use workbook::{Subject, Workbook};
 use crate::cargo;
 #[cfg(not(unix))]
 use crate::output;
+use crate::played;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,6 +35,9 @@ pub struct Args {
     /// Show every experiment in full, not the first that failed
     #[arg(long)]
     all: bool,
+    /// Play so often, and count the verdicts; files are of the last play
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
     /// The whole report as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -85,7 +89,8 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     let plan = args.plan.clone().or_else(|| is_readers.then_some(readers_plan));
     command.args(&args.experiments).arg("--service").arg(service);
     command.arg("--seed").arg(args.seed.to_string()).args(args.all.then_some("--all"));
-    let record = is_readers.then(|| workbook.scratch_dir().join("gameday.json"));
+    command.arg("--repeat").arg(args.repeat.to_string());
+    let record = is_readers.then(|| played::record(workbook));
     for (flag, file) in [
         ("--plan", &plan),
         ("--json", &args.json),

@@ -1,6 +1,7 @@
 //! An exercise that is played, not tested: how it stands by the report of the last play.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -8,7 +9,17 @@ use workbook::{Exercise, Step, Workbook, files};
 
 use crate::report::{CheckReport, ExerciseReport, Status, StepReport, combine};
 
-/// What the last play of each experiment came to, as `gameday.json` in [`Workbook::scratch_dir`] has it.
+/// Where the last play of each experiment is kept.
+pub fn record(workbook: &Workbook) -> PathBuf {
+    workbook.scratch_dir().join("gameday.json")
+}
+
+/// Where the harness writes all of it, for the book.
+pub fn page(workbook: &Workbook) -> PathBuf {
+    record(workbook).with_extension("html")
+}
+
+/// What the last play of each experiment came to.
 #[derive(Default, Deserialize)]
 struct Played {
     experiments: Vec<Experiment>,
@@ -27,7 +38,7 @@ struct Experiment {
 
 /// A step is an experiment, with one check: that it held when it was played last.
 pub fn report(workbook: &Workbook, exercise: &Exercise) -> Result<ExerciseReport> {
-    let path = workbook.scratch_dir().join("gameday.json");
+    let path = record(workbook);
     let played: Played = if path.is_file() {
         let text = files::read_text(&path)?;
         let malformed =

@@ -46,6 +46,9 @@ enum Command {
         /// The program of `cargo xtask`, to verify and to build labs with
         #[arg(long, value_name = "FILE")]
         xtask: Option<PathBuf>,
+        /// The report of the last play, which may come later
+        #[arg(long, value_name = "FILE")]
+        gameday: Option<PathBuf>,
     },
     /// Builds the book into a temporary folder and checks links, anchors, figures and headings
     Check,
@@ -73,8 +76,8 @@ fn run(arguments: Arguments) -> Result<()> {
     let root = std::path::absolute(root)?;
     match arguments.command {
         Command::Build { open } => build(&root, open.as_deref()),
-        Command::Serve { port, open, xtask } => {
-            live::serve(&live::Options { root, xtask, port, open })
+        Command::Serve { port, open, xtask, gameday } => {
+            live::serve(&live::Options { root, xtask, gameday, port, open })
         }
         Command::Check => check(&root),
     }

@@ -9,6 +9,7 @@
 //! | `GET lab/{name}` | a lab's scenes and knobs |
 //! | `POST run` | one run of a lab, with the knobs of the page |
 //! | `POST play` | what is seen of a lab's toy after some actions |
+//! | `GET gameday` | the last play of each experiment, as HTML that the harness has written |
 //!
 //! A request names an exercise, a lab or a knob, never a path or a command, and [`doors`] says who may ask.
 
@@ -27,6 +28,7 @@ use std::{convert::Infallible, io};
 use anyhow::{Context, Result, anyhow};
 use axum::extract::{Path as UrlPath, State};
 use axum::http::StatusCode;
+use axum::response::Html;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
@@ -50,6 +52,8 @@ pub struct Options {
     pub root: PathBuf,
     /// The program of `cargo xtask`, which verifies and builds labs. Without it the pages are as in a book.
     pub xtask: Option<PathBuf>,
+    /// Where the report of the last play is, if there was one: HTML.
+    pub gameday: Option<PathBuf>,
     /// 0 takes any free port.
     pub port: u16,
     /// A page to open in the browser, `circuit-breaker/trip`; empty for the first.
@@ -131,6 +135,7 @@ struct Live {
     doors: Doors,
     verdicts: watch::Receiver<Arc<str>>,
     labs: Labs,
+    gameday: Option<PathBuf>,
     // While it lives, files are watched.
     _verdicts: Verdicts,
 }
@@ -138,12 +143,13 @@ struct Live {
 impl Live {
     fn begin(options: &Options, address: SocketAddr, out: &Path) -> Result<Arc<Self>> {
         let labs = Labs::new(options.root.clone(), options.xtask.clone());
-        let verdicts = Verdicts::begin(&options.root, options.xtask.clone(), out, labs.changes())?;
+        let verdicts = Verdicts::begin(options, out, labs.changes())?;
         Ok(Arc::new(Self {
             root: options.root.clone(),
             doors: Doors::new(address),
             verdicts: verdicts.states(),
             labs,
+            gameday: options.gameday.clone(),
             _verdicts: verdicts,
         }))
     }
@@ -156,6 +162,7 @@ fn router(live: Arc<Live>, out: &Path) -> Router {
         .route("/lab/{name}", get(lab))
         .route("/run", post(run))
         .route("/play", post(play))
+        .route("/gameday", get(last_play))
         .with_state(Arc::clone(&live));
     Router::new().nest(DOOR, asked).fallback_service(ServeDir::new(out)).layer(
         middleware::from_fn_with_state(
@@ -191,6 +198,11 @@ async fn lab(
     UrlPath(name): UrlPath<String>,
 ) -> Result<Json<Value>, Refusal> {
     live.labs.describe(&name).await.map(Json).map_err(|error| refuse(&error))
+}
+
+async fn last_play(State(live): State<Arc<Live>>) -> Result<Html<String>, Refusal> {
+    let report = live.gameday.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    report.map(Html).ok_or((StatusCode::NOT_FOUND, "nothing has been played yet".to_owned()))
 }
 
 async fn run(State(live): State<Arc<Live>>, Json(run): Json<Run>) -> Result<Json<Value>, Refusal> {

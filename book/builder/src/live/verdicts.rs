@@ -1,6 +1,7 @@
 //! On every save: verifies what changed, builds the book again if its sources did, and tells the pages.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, Read as _};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -19,17 +20,19 @@ use workbook::Workbook;
 use workbook::files::is_source;
 
 use super::labs::Changes;
-use super::rebuild;
+use super::{Options, rebuild};
 
 /// Editors save in several steps: nothing begins until they have been silent for this long.
 const SILENCE: Duration = Duration::from_millis(100);
 /// How often a run is looked at while no file changes.
 const LOOK: Duration = Duration::from_millis(20);
+/// The exercise that is played.
+const GAMEDAY: &str = "gameday";
 #[cfg(unix)]
 const SIGTERM: i32 = 15;
 
-/// The newest state, as JSON: `{"book": n, "checking": [id…], "exercises": […], "error": null}`. `exercises` are those of
-/// `cargo xtask verify --json`; `book` counts the builds of the book.
+/// The newest state, as JSON: `{"book": n, "plays": n, "checking": [id…], "exercises": […], "error": null}`. `exercises`
+/// are those of `cargo xtask verify --json`; `book` counts the builds of the book, `plays` the plays that have ended.
 pub struct Verdicts {
     states: watch::Receiver<Arc<str>>,
     _watcher: Box<dyn Watcher + Send + Sync>,
@@ -37,7 +40,8 @@ pub struct Verdicts {
 
 impl Verdicts {
     /// Verifies on a thread of its own while it lives.
-    pub fn begin(root: &Path, xtask: Option<PathBuf>, out: &Path, labs: Changes) -> Result<Self> {
+    pub fn begin(options: &Options, out: &Path, labs: Changes) -> Result<Self> {
+        let Options { root, xtask, gameday, .. } = options;
         let (sender, events) = mpsc::channel();
         let mut watcher = notify::recommended_watcher(sender)?;
         for folder in ["book", "exercises", "solutions"] {
@@ -48,15 +52,29 @@ impl Verdicts {
                     .with_context(|| format!("cannot watch {}", folder.display()))?;
             }
         }
+        let mut report = None;
+        if let Some(file) = gameday
+            && let Some(folder) = file.parent()
+        {
+            // A play may be the first that writes into it.
+            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            let folder = folder.canonicalize()?;
+            watcher
+                .watch(&folder, RecursiveMode::NonRecursive)
+                .with_context(|| format!("cannot watch {}", folder.display()))?;
+            report = file.file_name().map(|name| folder.join(name));
+        }
         let (states, receiver) = watch::channel(Arc::from("{}"));
         let work = Work {
             // A watcher tells real paths.
             root: root.canonicalize()?,
-            xtask,
+            xtask: xtask.clone(),
+            report,
             out: out.to_owned(),
             states,
             labs,
             book: 0,
+            plays: 0,
             exercises: Vec::new(),
             error: None,
         };
@@ -77,15 +95,20 @@ struct Changed {
     /// The folders of exercises whose code or spec changed.
     exercises: BTreeSet<String>,
     book: bool,
+    /// A play has ended.
+    play: bool,
 }
 
 struct Work {
     root: PathBuf,
     xtask: Option<PathBuf>,
+    /// Of the last play.
+    report: Option<PathBuf>,
     out: PathBuf,
     states: watch::Sender<Arc<str>>,
     labs: Changes,
     book: u32,
+    plays: u32,
     exercises: Vec<Value>,
     error: Option<String>,
 }
@@ -107,11 +130,12 @@ impl Work {
                     Err(error) => eprintln!("error: {error:#}\nthe pages stay as they were"),
                 }
             }
+            self.plays += u32::from(changed.play);
             changed = if changed.all || !changed.exercises.is_empty() {
                 self.labs.tell();
                 self.verify(changed, events)
             } else {
-                if changed.book {
+                if changed.book || changed.play {
                     self.tell(&[]);
                 }
                 Changed::default()
@@ -126,10 +150,18 @@ impl Work {
             return;
         }
         for path in &event.paths {
-            if let Ok(path) = path.strip_prefix(&self.root) {
+            if self.report.as_ref() == Some(path) {
+                changed.play = true;
+                // Its checks are what was played last.
+                changed.exercises.extend(self.folder_of(GAMEDAY));
+            } else if let Ok(path) = path.strip_prefix(&self.root) {
                 note(path, changed);
             }
         }
+    }
+
+    fn folder_of(&self, id: &str) -> Option<String> {
+        Some(Workbook::at(&self.root).exercise(id).ok()?.folder)
     }
 
     /// The ids of these folders, as far as they are exercises.
@@ -212,15 +244,14 @@ impl Work {
     }
 
     fn tell(&self, checking: &[String]) {
-        let Self { book, exercises, error, .. } = self;
+        let Self { book, plays, exercises, error, .. } = self;
         let all = if checking.is_empty() && exercises.is_empty() && error.is_none() {
             vec!["all"]
         } else {
             Vec::new()
         };
         let checking: Vec<&str> = checking.iter().map(String::as_str).chain(all).collect();
-        let state =
-            json!({ "book": book, "checking": checking, "exercises": exercises, "error": error });
+        let state = json!({ "book": book, "plays": plays, "checking": checking, "exercises": exercises, "error": error });
         self.states.send_replace(Arc::from(state.to_string()));
     }
 }
@@ -310,33 +341,70 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    fn options(scratch: &crate::scratch::Scratch, script: &str, report: Option<&str>) -> Options {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        scratch.write("xtask.sh", &format!("#!/bin/sh\n{script}\n"));
+        let root = scratch.root().to_owned();
+        let xtask = root.join("xtask.sh");
+        fs::set_permissions(&xtask, fs::Permissions::from_mode(0o755)).unwrap();
+        let gameday = report.map(|report| root.join(report));
+        Options { root, xtask: Some(xtask), gameday, port: 0, open: None }
+    }
+
+    #[cfg(unix)]
+    fn wait_for(verdicts: &Verdicts, what: &str) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut states = verdicts.states();
+            states.wait_for(|state| state.contains(what)).await.unwrap().to_string()
+        })
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_report_of_a_play_is_told_and_its_exercise_verified() {
+        use crate::scratch::Scratch;
+
+        let scratch = Scratch::book();
+        scratch.write("Cargo.toml", "[workspace]\nmembers = [\"exercises/10-gameday\"]\n");
+        scratch.write(
+            "exercises/10-gameday/exercise.toml",
+            "id = \"gameday\"\ntitle = \"T\"\nchapter = \"one.md\"\nsummary = \"S\"\n\
+             [[step]]\nid = \"kill\"\ntitle = \"Kill\"\nhints = [\"\", \"\", \"\"]\n",
+        );
+        // It says what it was asked to verify.
+        let script = "shift 2; echo \"{\\\"exercises\\\": [{\\\"id\\\": \\\"all$*\\\"}]}\"";
+        let options = options(&scratch, script, Some("target/xtask/gameday.html"));
+        let out = scratch.root().join("out");
+        let verdicts = Verdicts::begin(&options, &out, Changes::default()).unwrap();
+        // A play that ended earlier would end this verify.
+        assert!(wait_for(&verdicts, "\"id\":\"all\"").contains("\"plays\":0"));
+        scratch.write("target/xtask/other.html", "");
+        scratch.write("target/xtask/gameday.html", "<p>8 of 8</p>");
+        let state = wait_for(&verdicts, "\"allgameday\"");
+        assert!(!state.contains("\"plays\":0"), "{state}");
+    }
+
     /// The first verify never ends by itself: its verdict can't come unless a save ends it.
     #[cfg(unix)]
     #[test]
     fn a_newer_save_ends_a_running_verify() {
         use crate::scratch::Scratch;
-        use std::os::unix::fs::PermissionsExt as _;
 
         let scratch = Scratch::book();
-        let script = "#!/bin/sh\nif mkdir begun 2>/dev/null; then exec sleep 1000; fi\n\
-            echo '{\"exercises\": [{\"id\": \"breaker\", \"status\": \"passed\"}]}'\n";
-        scratch.write("xtask.sh", script);
-        let xtask = scratch.root().join("xtask.sh");
-        std::fs::set_permissions(&xtask, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let script = "if mkdir begun 2>/dev/null; then exec sleep 1000; fi\n\
+            echo '{\"exercises\": [{\"id\": \"breaker\", \"status\": \"passed\"}]}'";
+        let options = options(&scratch, script, None);
         let begun = scratch.root().join("begun");
         let out = scratch.root().join("out");
-        let verdicts =
-            Verdicts::begin(scratch.root(), Some(xtask), &out, Changes::default()).unwrap();
-        let mut states = verdicts.states();
+        let verdicts = Verdicts::begin(&options, &out, Changes::default()).unwrap();
         while !begun.is_dir() {
             thread::yield_now();
         }
         scratch.write("exercises/02-breaker/src/lib.rs", "// saved");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let state = runtime.block_on(async {
-            let passed = |state: &Arc<str>| state.contains("passed");
-            states.wait_for(passed).await.unwrap().clone()
-        });
+        let state = wait_for(&verdicts, "passed");
         assert!(state.contains("\"checking\":[]"), "{state}");
     }
 
