@@ -253,7 +253,8 @@ async function gated(page) {
         if (await parts.first().isVisible() || await tab.locator('.cover').count() !== await parts.count()) {
             find(page, 'what gives the answer of a prediction is not covered');
         }
-        const question = tab.locator('main blockquote:has(.choices):has(~ .covered)').first();
+        // The last one before it.
+        const question = parts.first().locator('xpath=preceding-sibling::blockquote[.//input][1]');
         const lift = async () => {
             await act(question);
             if (!await parts.first().isVisible()) {
@@ -309,7 +310,36 @@ async function touched(page) {
         const name = await toy.getAttribute('id');
         const seen = () => toy.locator('.toy-said, .toy-facts').allInnerTexts().then(all => all.join());
         const first = await seen();
-        if (await toy.locator('.toy-history').count() > 0) {
+        const press = label => toy.getByRole('button', { name: label }).first().press('Enter');
+        if (await toy.locator('.toy-order').count() > 0) {
+            await press('one further in');
+            const second = await seen();
+            expect(second !== first, `${name}: another order changes nothing`);
+            expect(await toy.locator('tr[data-order]').count() === 2, `${name}: two orders are not two rows`);
+            await press('The book\'s order');
+            expect(await seen() === first, `${name}: the book's order does not come back`);
+            const [one, two] = await toy.locator('.toy-layer').all();
+            await one.hover();
+            await tab.mouse.down();
+            const { x, y, height } = await two.boundingBox();
+            await tab.mouse.move(x + 5, y + height, { steps: 5 });
+            await tab.mouse.up();
+            expect(await seen() === second, `${name}: dragging is not what the button does`);
+        } else if (await toy.locator('.journey').count() > 0) {
+            await press('Forward');
+            await press('Forward');
+            const third = await seen();
+            expect(third !== first, `${name}: an event changes nothing`);
+            await tab.keyboard.press('ArrowLeft');
+            await tab.keyboard.press('ArrowLeft');
+            expect(await seen() === first, `${name}: two steps back is not the beginning`);
+            await press('Play');
+            await tab.waitForFunction(([id, was]) => document.querySelector(`#${id} .toy-said`).textContent !== was, [name, await toy.locator('.toy-said').innerText()]);
+            await press('Pause');
+            const paused = await seen();
+            await tab.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+            expect(await seen() === paused, `${name}: a run that is paused goes on`);
+        } else if (await toy.locator('.toy-history').count() > 0) {
             const act = toy.locator('.toy-actions').first().locator('button');
             await act.nth(1).focus();
             await tab.keyboard.press('Enter');
@@ -377,6 +407,35 @@ async function sheets(page) {
     await tab.context().close();
 }
 
+// A reader draws the line before the run is shown, by pointer or by keyboard, and finds it over the run.
+async function sketched(page) {
+    const tab = await open(page);
+    const expect = (isSo, what) => isSo || find(page, what);
+    for (let rest = await tab.locator('.sketch').count(); rest > 0; rest -= 1) {
+        const box = tab.locator('.sketch').first();
+        const figure = tab.locator(`#figure-${await box.getAttribute('data-figure')}`);
+        const compare = box.getByRole('button');
+        expect(await compare.isDisabled(), 'an empty sketch can be compared');
+        expect(await box.locator('.plot path').count() === 0, 'the paper of a sketch has the lines of the run');
+        let line = '';
+        const draw = async () => {
+            await box.locator('.paper').focus();
+            for (const key of ['ArrowUp', 'ArrowUp', 'ArrowRight', 'ArrowRight', 'ArrowUp']) {
+                await tab.keyboard.press(key);
+            }
+            expect(tab.url() === url(page), 'an arrow key in a sketch turns the page');
+            line = await box.locator('.sketched').getAttribute('points');
+            expect(new Set(line.split(' ').map(point => point.split(',')[1])).size >= 2, `two heights were drawn: ${line}`);
+        };
+        const isKept = async () => await box.locator('.sketched').getAttribute('points') === line;
+        expect(await afterReload(tab, draw, isKept), 'a sketch is forgotten after a reload');
+        await tab.locator('.sketch').first().getByRole('button').press('Enter');
+        expect(await figure.locator('svg .sketched').getAttribute('points') === line, 'the sketch does not lie over the run');
+        expect(await figure.isVisible(), 'comparing does not show the run');
+    }
+    await tab.context().close();
+}
+
 async function withoutScript(page) {
     const tab = await open(page, { javaScriptEnabled: false });
     for (const part of await tab.locator('.covered').all()) {
@@ -422,6 +481,9 @@ async function look(page) {
     }
     if (has('class="sheet"')) {
         await sheets(page);
+    }
+    if (has('class="sketch"')) {
+        await sketched(page);
     }
     await withoutScript(page);
 }

@@ -184,6 +184,17 @@ try {
             await box.getByLabel('How long does a call take, on average?').last().fill('37');
             await box.locator('.toy-said', { hasText: 'of 37 ms each' }).waitFor();
         }],
+        ['composing/orders.html', 'order', async box => {
+            for (const way of ['fallback: one further in', 'timeout: one further out']) {
+                await box.getByRole('button', { name: way }).click();
+            }
+            await box.locator('.toy-facts dd', { hasText: /^[\d,]+$/ }).first().waitFor();
+            await box.locator('tbody th', { hasText: 'deadline › fallback › retry › breaker › timeout › bulkhead' }).waitFor();
+        }],
+        ['deadline/audit.html', 'chain', async box => {
+            await box.getByLabel('How long does the user wait?').last().fill('37');
+            await box.locator('dd', { hasText: '37 s' }).waitFor();
+        }],
     ]) {
         const page = await context.newPage();
         await page.goto(live.url + address);

@@ -18,8 +18,11 @@
     const isQuestion = box => box?.matches('blockquote')
         && /^(Predict|Check)\b/.test(box.querySelector('strong')?.textContent ?? '') && box.querySelector('ul');
 
+    // A sketch may stand between a question and its answer.
+    const beside = (part, way) => (part[way]?.matches('.sketch') ? part[way][way] : part[way]);
+
     for (const answer of document.querySelectorAll('details.answer')) {
-        const asked = answer.previousElementSibling;
+        const asked = beside(answer, 'previousElementSibling');
         const summary = answer.querySelector('summary').textContent;
         // "Answer" alone says nothing: the question stands before it.
         const key = keyOf(isQuestion(asked) ? `${summary}: ${asked.textContent}` : summary);
@@ -57,7 +60,7 @@
     function question(box) {
         const choices = box.querySelector('ul');
         const key = keyOf(box.textContent);
-        const next = box.nextElementSibling;
+        const next = beside(box, 'nextElementSibling');
         const answer = next?.matches('details.answer') ? next : null;
         const right = /^\s*(\([a-z]\))/.exec(answer?.querySelector('p')?.textContent ?? '')?.[1];
         const isPrediction = box.querySelector('strong').textContent.startsWith('Predict');

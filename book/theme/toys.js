@@ -4,6 +4,12 @@
 
 (() => {
     const { control, load, make, usual } = window.blastRadius;
+    const EXAMPLE = {
+        actions: 'An example, step by step',
+        numbers: 'With the numbers as they came',
+        order: 'The book\'s order, and two neighbours swapped',
+        journey: 'The turning points',
+    };
     const END = 'The recorded table ends here: go back a step. Served by `cargo xtask book`, this page asks the reference.';
 
     async function begin(box) {
@@ -14,7 +20,7 @@
         const ask = (actions, knobs) => live.play({ lab, toy: name, actions, knobs });
 
         const example = make('details', { className: 'toy-example' },
-            make('summary', { textContent: toy.actions.length > 0 ? 'An example, step by step' : 'With the numbers as they came' }),
+            make('summary', { textContent: EXAMPLE[toy.kind] }),
             ...box.childNodes);
         const said = make('p', { className: 'toy-said' });
         said.setAttribute('role', 'status');
@@ -34,9 +40,9 @@
         box.setAttribute('role', 'group');
         box.setAttribute('aria-labelledby', head.id);
 
-        const parts = toy.actions.length > 0
-            ? actions({ toy, table, words, live, ask, show })
-            : numbers({ toy, table, words, live, ask, show, name });
+        const { order, journey } = window.blastRadius;
+        const kind = { actions, numbers, order, journey }[toy.kind];
+        const parts = kind({ toy, table, labels, words, live, ask, said, show, name });
         box.replaceChildren(head, ...parts.above, said, list, ...parts.below, example);
         parts.keys && box.addEventListener('keydown', parts.keys);
         if (toy.sheet) {

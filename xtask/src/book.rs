@@ -1,6 +1,6 @@
 //! `cargo xtask book`: serves the book on loopback, or writes it into files, around the figures in the repository.
-//! `--figures` draws those, and compiles every lab for it, so a reader's first click on a page does without; that the
-//! figures are those of the code is `check`'s business.
+//! `--figures` draws those, records the runs and toys that a page without a server chooses among, and compiles every lab
+//! for it, so a reader's first click on a page does without; that all of it is of the code is `check`'s business.
 
 use std::env;
 use std::fs;

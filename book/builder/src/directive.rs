@@ -23,6 +23,8 @@ pub enum Directive<'a> {
     AnswerEnd,
     /// `{{#toy LAB NAME}}`
     Toy { lab: &'a str, name: &'a str },
+    /// `{{#sketch FIGURE | QUESTION}}`
+    Sketch { name: &'a str, question: &'a str },
     /// `{{#covered}}`
     Covered,
     /// `{{/covered}}`
@@ -48,7 +50,7 @@ pub enum SyntaxError {
     #[error("`{{{{#{0}` is not closed: end it with `}}}}` on the same line")]
     Unclosed(String),
     #[error(
-        "there is no directive `{0}`: use figure, checks, mistakes, shipped, steps, exercises, answer … /answer, fold … /fold, covered … /covered, toy, include or title"
+        "there is no directive `{0}`: use figure, checks, mistakes, shipped, steps, exercises, answer … /answer, fold … /fold, covered … /covered, sketch, toy, include or title"
     )]
     Unknown(String),
     #[error("`{0}` must stand alone on its line")]
@@ -66,6 +68,7 @@ const EXERCISES: &str = "{{#exercises}}";
 const ANSWER: &str = "{{#answer SUMMARY}}";
 const ANSWER_END: &str = "{{/answer}}";
 const TOY: &str = "{{#toy LAB NAME}}, e.g. {{#toy circuit-breaker breaker}}";
+const SKETCH: &str = "{{#sketch FIGURE | QUESTION}}, before the figure, which is covered";
 const COVERED: &str = "{{#covered}}";
 const COVERED_END: &str = "{{/covered}}";
 const FOLD: &str = "{{#fold SUMMARY}}";
@@ -117,6 +120,10 @@ fn directive<'a>(name: &str, arguments: &'a str) -> Result<Directive<'a>, Syntax
         "#figure" => {
             let (name, caption) = name_and_text(arguments, FIGURE)?;
             Ok(Directive::Figure { name, caption })
+        }
+        "#sketch" => {
+            let (name, question) = name_and_text(arguments, SKETCH)?;
+            Ok(Directive::Sketch { name, question })
         }
         "#checks" => step(CHECKS).map(|(exercise, step)| Directive::Checks { exercise, step }),
         "#mistakes" => {
@@ -211,6 +218,10 @@ mod tests {
             directive("{{#toy circuit-breaker breaker}}"),
             Directive::Toy { lab: "circuit-breaker", name: "breaker" }
         );
+        assert_eq!(
+            directive("{{#sketch outage | What does it do?}}"),
+            Directive::Sketch { name: "outage", question: "What does it do?" }
+        );
         assert_eq!(directive("{{#covered}}"), Directive::Covered);
         assert_eq!(directive("{{/covered}}"), Directive::CoveredEnd);
         assert_eq!(directive("{{#fold All rows}}"), Directive::Fold { summary: "All rows" });
@@ -256,6 +267,7 @@ mod tests {
             ("{{#steps a b}}", SyntaxError::Usage(super::STEPS)),
             ("{{#answer }}", SyntaxError::Usage(super::ANSWER)),
             ("{{/answer x}}", SyntaxError::Usage(super::ANSWER_END)),
+            ("{{#sketch outage}}", SyntaxError::Usage(super::SKETCH)),
             ("{{#toy breaker}}", SyntaxError::Usage(super::TOY)),
             ("{{#toy a b c}}", SyntaxError::Usage(super::TOY)),
             ("{{#covered x}}", SyntaxError::Usage(super::COVERED)),

@@ -130,6 +130,15 @@ impl Page<'_> {
                 "\n</details>\n".to_owned()
             }
             Directive::Toy { lab, name } => self.toy(lab, name)?,
+            Directive::Sketch { name, question } => {
+                let figure = self.source.join("figures").join(format!("{name}.svg"));
+                ensure!(figure.is_file(), "there is no figure `{name}` in book/src/figures");
+                let question = inline(question);
+                // For a script to show: nobody draws without one.
+                format!(
+                    "<div class=\"sketch\" data-figure=\"{name}\" hidden>\n<p>{question}</p>\n</div>\n"
+                )
+            }
             Directive::Covered => {
                 ensure!(open.predicted, "no prediction stands before it: `{PREDICTION}** …`");
                 if let Some(first) = open.covered.replace(number) {
@@ -585,6 +594,7 @@ mod tests {
             ("{{#checks 02-breaker 0}}", "02-breaker has no step 0: it has steps 1 to 2"),
             ("{{/answer}}", "no {{#answer SUMMARY}} stands before it"),
             ("{{#answer a}}", "this answer has no {{/answer}}"),
+            ("{{#sketch gone | What?}}", "there is no figure `gone`"),
             ("{{#toy breaker gone}}", "there is no toy `gone`"),
             ("{{#covered}}", "no prediction stands before it"),
             ("{{/covered}}", "no {{#covered}} stands before it"),

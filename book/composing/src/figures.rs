@@ -1,10 +1,10 @@
 //! The tables, the numbers and the figure of the chapter.
 
-use lab_kit::{Figures, Runs, Values, Whose, thousands};
+use lab_kit::{Figures, Values, thousands};
 
-use crate::orders::{DRAWN, QUESTIONS};
+use crate::orders::QUESTIONS;
 use crate::outage::{self, Run};
-use crate::scenes::{chart, runs, table};
+use crate::scenes::{FIGURE, chart, drawn, runs, table};
 
 pub fn write(values: &Values, figures: &Figures) -> anyhow::Result<()> {
     for question in &QUESTIONS {
@@ -15,9 +15,9 @@ pub fn write(values: &Values, figures: &Figures) -> anyhow::Result<()> {
         let table = table(question, &runs(question, values)?);
         figures.table(&format!("composing-{}.md", question.name), &table, &below)?;
     }
-    let orders = DRAWN.map(|(label, order)| (Whose::Reference, label, order));
-    let drawn = Runs::of(values, orders, |_, order| outage::run(order, values.seed()))?;
-    figures.write("composing.svg", &chart(&drawn, values).svg())?;
+    let weather = &values.scene(&FIGURE);
+    let drawn = drawn(weather)?;
+    figures.write("composing.svg", &chart(&drawn, weather).svg())?;
 
     let all: Vec<&Run> = drawn.done().map(|(_, run)| run).collect();
     let calls = |run: &Run| thousands(run.calls_in_the_outage());

@@ -4,6 +4,7 @@
 mod figures;
 #[cfg(test)]
 mod in_order;
+mod order;
 mod orders;
 mod outage;
 mod scenes;
@@ -20,6 +21,7 @@ static LAB: Lab = Lab {
     name: "composing",
     about: "The patterns in several orders, through one outage",
     scenes: &[
+        &scenes::FIGURE,
         &scene(&QUESTIONS[0]),
         &scene(&QUESTIONS[1]),
         &scene(&QUESTIONS[2]),
@@ -29,7 +31,7 @@ static LAB: Lab = Lab {
         &scene(&QUESTIONS[6]),
     ],
     figures: Some(figures::write),
-    toys: &[],
+    toys: &[&order::TOY],
 };
 
 fn main() -> ExitCode {

@@ -1,10 +1,50 @@
 //! The questions as scenes: a run for each order, a table and a chart.
 
 use lab_kit::chart::{Chart, Panel};
-use lab_kit::{Runs, Scene, Shown, Table, Values, Whose};
+use lab_kit::{Knob, Runs, Scene, Shown, Table, Values, Whose};
 
-use crate::orders::{Column, QUESTIONS, Question};
+use crate::orders::{Column, DRAWN, Order, QUESTIONS, Question};
 use crate::outage::{self, DEPENDENCY, LENGTH, OUTAGE, Run};
+
+const LUCK: Knob =
+    Knob::number("luck", "How many calls in a hundred may be refused by bad luck?", 0..=50, 1, "%")
+        .at(&[0, 1, 2, 5, 10, 20, 30, 50]);
+const PERMITS: Knob = Knob::number(
+    "permits",
+    "How many calls may the bulkhead let out at once?",
+    1..=1_000,
+    30,
+    "permits",
+)
+.at(&[5, 10, 14, 20, 30, 50, 100]);
+
+/// The orders of the figure, in other weather.
+pub static FIGURE: Scene = Scene {
+    name: "outage",
+    about: "Four of the orders, with more or less bad luck and room",
+    knobs: &[LUCK, PERMITS],
+    figures: &["composing"],
+    needs: None,
+    parameters: |values| {
+        let (luck, permits) = (values.show(&LUCK), values.show(&PERMITS));
+        let parameters = outage::parameters(values.seed());
+        format!("{parameters} Here {luck} of the calls are, and it has {permits}.")
+    },
+    run: |values| {
+        let runs = drawn(values)?;
+        let columns = [Column::Calls, Column::Full, Column::Lost, Column::Recovery];
+        Ok(Shown::new(&runs, of_orders(&columns, &runs)).chart(chart(&runs, values)))
+    },
+};
+
+/// The lines of the figure.
+pub fn drawn(values: &Values) -> anyhow::Result<Runs<Run>> {
+    let bad_luck = values.number(&LUCK) as f64 / 100.0;
+    let permits = usize::try_from(values.number(&PERMITS))?;
+    let orders =
+        DRAWN.map(|(label, order)| (Whose::Reference, label, Order { permits, bad_luck, ..order }));
+    Runs::of(values, orders, |_, order| outage::run(order, values.seed()))
+}
 
 pub const fn scene(question: &'static Question) -> Scene {
     Scene {
@@ -40,10 +80,14 @@ pub fn runs(question: &Question, values: &Values) -> anyhow::Result<Runs<Run>> {
 
 /// A row for each order.
 pub fn table(question: &Question, runs: &Runs<Run>) -> Table {
-    let headings = question.columns.iter().map(|column| column.heading());
+    of_orders(question.columns, runs)
+}
+
+fn of_orders(columns: &[Column], runs: &Runs<Run>) -> Table {
+    let headings = columns.iter().map(|column| column.heading());
     let mut table = Table::new(["from the outermost"].into_iter().chain(headings));
     for (name, run) in runs.done() {
-        let cells = question.columns.iter().map(|column| run.cell(*column));
+        let cells = columns.iter().map(|column| run.cell(*column));
         table.row([name.to_owned()].into_iter().chain(cells));
     }
     table

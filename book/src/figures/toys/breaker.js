@@ -1,4 +1,4 @@
-blastRadius.recordedToy("breaker", {"toy":{"name":"breaker","about":"A breaker, call by call","sheet":null,"actions":[["succeed","A call succeeds"],["fail","A call fails"],["slow","A call succeeds after 5 s"],["begin","Begin a call"],["return","The oldest call out succeeds"],["break","The oldest call out fails"],["drop","Drop the oldest call out"],["wait","+5 s"]],"knobs":[]},
+blastRadius.recordedToy("breaker", {"toy":{"name":"breaker","about":"A breaker, call by call","sheet":null,"kind":"actions","actions":[["succeed","A call succeeds"],["fail","A call fails"],["slow","A call succeeds after 5 s"],["begin","Begin a call"],["return","The oldest call out succeeds"],["break","The oldest call out fails"],["drop","Drop the oldest call out"],["wait","+5 s"]],"knobs":[],"places":[],"marks":[],"turns":""},
 "labels":[
 "state",
 "era",

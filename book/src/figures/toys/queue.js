@@ -1,4 +1,4 @@
-blastRadius.recordedToy("queue", {"toy":{"name":"queue","about":"The queue of a bulkhead: poll, grant, wake","sheet":null,"actions":[["come","A caller comes, and is polled"],["leave","The oldest inside leaves"],["poll","The first of the queue is polled"],["drop","The first of the queue gives up"],["ask","A caller asks, and won't wait"]],"knobs":[]},
+blastRadius.recordedToy("queue", {"toy":{"name":"queue","about":"The queue of a bulkhead: poll, grant, wake","sheet":null,"kind":"actions","actions":[["come","A caller comes, and is polled"],["leave","The oldest inside leaves"],["poll","The first of the queue is polled"],["drop","The first of the queue gives up"],["ask","A caller asks, and won't wait"]],"knobs":[],"places":[],"marks":[],"turns":""},
 "labels":[
 "inside",
 "in the queue",

@@ -49,7 +49,8 @@ const RATE: Knob = Knob::number(
 const TRIES: Knob =
     Knob::number("tries", "How often may a client try before the outage stays?", 1..=5, 3, "times");
 const SLOWER_BY: Knob =
-    Knob::number("slower", "How slow must the database get?", 1..=20, 5, "times");
+    Knob::number("slower", "How slow must the database get?", 1..=20, 5, "times")
+        .at(&[1, 2, 3, 4, 5, 6, 8, 10, 15, 20]);
 
 pub static SCENE: Scene = Scene {
     name: "cascade",

@@ -8,6 +8,7 @@ mod figures;
 mod kinds;
 mod observed;
 mod scene;
+mod toy;
 
 /// One text for two crates: `diagnosis.rs` is compiled for yours, and for the reference.
 #[cfg(feature = "yours")]
@@ -31,7 +32,7 @@ static LAB: Lab = Lab {
     about: "Each kind of failure for real, and what your detectors say of it; and a cascade",
     scenes: &[&observed::SCENE, &cascade::SCENE],
     figures: Some(figures::write),
-    toys: &[],
+    toys: &[&toy::TOY],
 };
 
 fn main() -> ExitCode {

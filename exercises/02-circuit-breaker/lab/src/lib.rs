@@ -4,6 +4,7 @@
 mod figures;
 mod outage;
 mod toy;
+mod travel;
 mod trials;
 
 /// One text for two crates: `guard.rs` is compiled for yours, and for the reference.
@@ -32,7 +33,7 @@ pub static LAB: Lab = Lab {
     about: "An outage without a breaker, with yours, and with the reference, under one seed",
     scenes: &[&outage::SCENE, &trials::SCENE],
     figures: Some(figures::write),
-    toys: &[&toy::TOY],
+    toys: &[&toy::TOY, &travel::TOY],
 };
 
 /// What both labs need.

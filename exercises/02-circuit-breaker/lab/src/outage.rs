@@ -15,7 +15,7 @@ pub const OUTAGE: Range<Duration> = Duration::from_secs(60)..Duration::from_secs
 const DEPENDENCY: &str = "payments";
 const REQUESTS_PER_SECOND: f64 = 280.0;
 /// How long a client waits for an answer before it gives up.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 const SERVERS: u32 = 20;
 const SERVICE: Duration = Duration::from_millis(50);
 
@@ -65,7 +65,7 @@ fn one(name: &str, guard: MakeGuard, values: &Values) -> Result<Report, StormErr
     })
 }
 
-async fn charge(payments: Dependency) -> Result<(), Fault> {
+pub async fn charge(payments: Dependency) -> Result<(), Fault> {
     match timeout(PATIENCE, payments.call()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Fault::Failed),

@@ -6,6 +6,7 @@ mod code;
 mod figures;
 mod policy;
 mod recovery;
+mod toys;
 mod trials;
 
 /// One text for two crates: `budget.rs` is compiled for yours, and for the reference.
@@ -30,7 +31,7 @@ static LAB: Lab = Lab {
     about: "Retries by depth, and recovery after an outage, with and without a budget",
     scenes: &[&amplification::SCENE, &recovery::SCENE, &trials::SCENE],
     figures: Some(figures::write),
-    toys: &[],
+    toys: &[&toys::BUDGET, &toys::AMPLIFICATION],
 };
 
 const NEEDS: Needs = Needs { step: 5, text: "The storms need `call` (step 5)." };

@@ -6,6 +6,7 @@ mod code;
 mod figures;
 mod services;
 mod storms;
+mod toy;
 mod trials;
 
 /// One text for two crates: `carried.rs` and `parts.rs` are compiled for yours, and for the reference.
@@ -32,7 +33,7 @@ static LAB: Lab = Lab {
     about: "Work done for users who have gone, with timeouts at each link and with a deadline that travels",
     scenes: &[&storms::SCENE, &audit::SCENE, &trials::SCENE],
     figures: Some(figures::write),
-    toys: &[],
+    toys: &[&toy::TOY],
 };
 
 fn main() -> ExitCode {

@@ -37,7 +37,8 @@ const SLOWER_BY: Knob = Knob::number(
     1..=20,
     6,
     "times as long",
-);
+)
+.at(&[1, 2, 3, 4, 5, 6, 8, 10, 15, 20]);
 
 pub static SCENE: Scene = Scene {
     name: "wasted-work",
