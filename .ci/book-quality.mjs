@@ -197,9 +197,9 @@ async function remembered(page) {
         expect(await afterReload(tab, open, isOpen), 'an answer that the Enter key opened is closed after a reload');
     }
     const choices = tab.locator('.choices input');
-    const predictions = await tab.locator('main blockquote:has(li)', { hasText: 'Predict.' }).count();
+    const predictions = await tab.locator('main blockquote:has(li)', { hasText: /Predict\.|Check\./ }).count();
     const groups = await tab.locator('.choices').count();
-    expect(groups === predictions, `${predictions} predictions, but ${groups} with choices: list them as \`> - (a) …\``);
+    expect(groups === predictions, `${predictions} questions, but ${groups} with choices: list them as \`> - (a) …\``);
     if (groups > 0) {
         const choose = async () => {
             await choices.first().focus();
@@ -209,8 +209,8 @@ async function remembered(page) {
         };
         expect(await afterReload(tab, choose, () => choices.nth(1).isChecked()), 'a prediction is forgotten after a reload');
         const told = await tab.locator('main blockquote:has(.choices) [role=status]').allInnerTexts();
-        expect(told.length === groups, `${groups} predictions, but ${told.length} with an answer: begin the answer below as "(b) …"`);
-        expect(/^\(b\) is right\.$|^You chose \(b\); the run says \([a-z]\)\.$/.test(told[0]), `a prediction is answered: "${told[0]}"`);
+        expect(told.length === groups, `${groups} questions, but ${told.length} with an answer: begin the answer below as "(b) …"`);
+        expect(/^\(b\) is right\.$|^You chose \(b\); the (run says|answer is) \([a-z]\)\.$/.test(told[0]), `a prediction is answered: "${told[0]}"`);
     }
     const fields = tab.locator('form.sheet :is(input, textarea)');
     if (await fields.count() > 0) {
