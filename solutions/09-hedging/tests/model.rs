@@ -182,14 +182,14 @@ impl Plain {
             self.late(index);
         }
         if original == Some(Act::Good) {
-            return self.done(index, (Attempt::Original, Act::Good));
+            return Some(self.done(index, (Attempt::Original, Act::Good)));
         }
         match (original, self.calls[index].hedge) {
             (None, None) => None,
-            (Some(failed), None) => self.done(index, (Attempt::Original, failed)),
+            (Some(failed), None) => Some(self.done(index, (Attempt::Original, failed))),
             (original, Some(_)) => match (original, self.note(index, Attempt::Hedge)) {
-                (_, Some(Act::Good)) => self.done(index, (Attempt::Hedge, Act::Good)),
-                (Some(failed), Some(_)) => self.done(index, (Attempt::Original, failed)),
+                (_, Some(Act::Good)) => Some(self.done(index, (Attempt::Hedge, Act::Good))),
+                (Some(failed), Some(_)) => Some(self.done(index, (Attempt::Original, failed))),
                 _ => None,
             },
         }
@@ -216,12 +216,12 @@ impl Plain {
         }
     }
 
-    fn done(&mut self, index: usize, outcome: Outcome) -> Option<Outcome> {
+    fn done(&mut self, index: usize, outcome: Outcome) -> Outcome {
         if outcome.1 == Act::Good {
             self.level = (self.level + self.earns).min(self.most);
             self.drop_what_is_out(index, Ended::Overtaken);
         }
-        Some(outcome)
+        outcome
     }
 
     fn drop_what_is_out(&mut self, index: usize, ended: Ended) {
