@@ -161,13 +161,13 @@ try {
     save(solution.replace('let permit = self.try_acquire()?;', 'let permit = self.try_acquire()?; loop { std::hint::spin_loop(); }'));
     await says('#figure-breaker-outage .knobs-said', 'longer than');
     holds('code that loops costs its figure a sentence', true);
-    const older = await tab.evaluate(async () => {
+    // Two requests may arrive in either order.
+    const both = await tab.evaluate(async () => {
         const run = { lab: 'circuit-breaker', figure: 'twice', scene: 'outage', knobs: {} };
         const said = () => window.blastRadius.live.run(run).then(() => 'it ran', error => error.message);
-        const [first] = await Promise.all([said(), said()]);
-        return first;
+        return Promise.all([said(), said()]);
     });
-    holds('a newer run of a figure ends the older one', older.includes('a newer run'), older);
+    holds('a newer run of a figure ends the older one', both.filter(told => told.includes('a newer run')).length === 1, both);
     save(starter);
     await standing('not started');
 
