@@ -390,28 +390,6 @@ async fn a_gradient_that_is_not_used_does_not_raise_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_latency_begins_with_the_work() {
-    let shedder = following(gradient());
-    // In a probe there are two places.
-    let both = take(&shedder, 2);
-    let mut third = Caller::waits("Ada", &shedder, Request::default());
-    wait(NO_LOAD).await;
-    end(both, Done);
-    let Poll::Ready(Ok(permit)) = third.poll() else { panic!("there is a place for Ada now") };
-    wait(NO_LOAD).await;
-    permit.finish(Done);
-
-    round(&shedder, 9, 25 * MILLISECOND).await;
-    assert_eq!(
-        limit(&shedder),
-        10,
-        "the three of the probe ran for 10 ms each, and the third waited for 10 ms before: a latency is the time of the work. \
-         With the wait in it a queue of your own would look like a slow server. 20 ms are tolerated, so 25 ms make a gradient \
-         of 0.8: 9 × 0.8 + √9 = 10.2"
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_request_from_before_a_probe_says_nothing_in_it() {
     let shedder = following(gradient());
     probe(&shedder).await;
@@ -480,7 +458,26 @@ async fn the_probes_of_many_instances_are_spread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quick_refusal_is_no_latency() {
+async fn a_latency_is_the_time_of_work_that_was_done() {
+    let shedder = following(gradient());
+    // In a probe there are two places.
+    let both = take(&shedder, 2);
+    let mut third = Caller::waits("Ada", &shedder, Request::default());
+    wait(NO_LOAD).await;
+    end(both, Done);
+    let Poll::Ready(Ok(permit)) = third.poll() else { panic!("there is a place for Ada now") };
+    wait(NO_LOAD).await;
+    permit.finish(Done);
+
+    round(&shedder, 9, 25 * MILLISECOND).await;
+    assert_eq!(
+        limit(&shedder),
+        10,
+        "the three of the probe ran for 10 ms each, and the third waited for 10 ms before: a latency is the time of the work. \
+         With the wait in it a queue of your own would look like a slow server. 20 ms are tolerated, so 25 ms make a gradient \
+         of 0.8: 9 × 0.8 + √9 = 10.2"
+    );
+
     let shedder = following(gradient());
     for _ in 0..10 {
         end(take(&shedder, 1), Overloaded);
