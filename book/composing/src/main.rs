@@ -29,6 +29,8 @@ static LAB: Lab = Lab {
         &scene(&QUESTIONS[4]),
         &scene(&QUESTIONS[5]),
         &scene(&QUESTIONS[6]),
+        &scene(&QUESTIONS[7]),
+        &scene(&QUESTIONS[8]),
     ],
     figures: Some(figures::write),
     toys: &[&order::TOY],

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use Column::{Calls, Errors, Fallbacks, Full, Lost, Recovery, Rejections, Wait};
-use Layer::{Breaker, Bulkhead, Deadline, Fallback, Retry, Timeout};
+use crate::stack::DEADLINE;
+
+use Column::{
+    Before, Calls, Errors, Fallbacks, Full, Lost, Meanwhile, Recovery, Refused, Rejections, Wait,
+};
+use Layer::{Breaker, Bulkhead, Deadline, Fallback, Hedge, Retry, Shedder, Throttle, Timeout};
 
 /// How long one try may take.
 pub const TRY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -11,6 +15,12 @@ pub const TRY_TIMEOUT: Duration = Duration::from_secs(1);
 const SLOW: Duration = Duration::from_millis(1_500);
 /// Three of these, and the pauses, fit into the deadline.
 const NESTED: Duration = Duration::from_millis(550);
+/// How long the way takes for a call that meets a bad moment.
+pub const HELD_UP: Duration = Duration::from_millis(800);
+/// From when on a call is sent a second time.
+pub const LATE: Duration = Duration::from_millis(300);
+/// What a user hardly notices.
+const QUICK: Duration = Duration::from_millis(500);
 
 /// What wraps a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +31,18 @@ pub enum Layer {
     Breaker,
     Bulkhead,
     Timeout,
+    Hedge,
+    Throttle,
+    /// In the dependency, in front of its work.
+    Shedder,
+}
+
+/// What is the matter with the dependency in the half minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Hangs,
+    /// A call takes three times as long: it serves fewer than come.
+    IsSlow,
 }
 
 /// Layers from the outermost to the innermost, and how they are set.
@@ -32,12 +54,14 @@ pub struct Order {
     pub note: &'static str,
     /// How long one try may take.
     pub try_timeout: Duration,
-    /// Whether each retry is paid from a budget.
+    /// Whether each retry is paid from a budget, and each hedge from one of its own.
     pub budget: bool,
     /// Whether the retry takes a rejection (of the breaker, of the bulkhead) for worth another try.
     pub retries_rejections: bool,
     /// Whether the breaker takes a full bulkhead for a failure of the dependency.
     pub counts_full: bool,
+    /// Whether the breaker takes a refusal of the dependency's for a failure.
+    pub counts_refused: bool,
     /// Whether the breaker ignores failures in a row, and looks at the rate of a full window only.
     pub by_rate_alone: bool,
     /// From when on the breaker takes a call for failed, even one that is dropped.
@@ -46,6 +70,11 @@ pub struct Order {
     pub permits: usize,
     /// The share of calls that are refused at once by bad luck, all through the run.
     pub bad_luck: f64,
+    /// The share of calls that are held up for [`HELD_UP`] on their way, all through the run.
+    pub held_up: f64,
+    pub trouble: Trouble,
+    /// How long a user may wait for an answer that counts.
+    pub good_within: Duration,
 }
 
 /// What a table says of a run.
@@ -65,6 +94,12 @@ pub enum Column {
     Wait,
     /// From the end of the outage until all is well, in seconds.
     Recovery,
+    /// Calls that reached the dependency before the outage.
+    Before,
+    /// Requests that came in the outage and were answered in full.
+    Meanwhile,
+    /// How often the dependency turned a call away.
+    Refused,
 }
 
 impl Column {
@@ -78,6 +113,9 @@ impl Column {
             Self::Rejections => "rejections by the breaker",
             Self::Wait => "longest wait, s",
             Self::Recovery => "recovered after, s",
+            Self::Before => "calls before the outage",
+            Self::Meanwhile => "answered in the outage",
+            Self::Refused => "refused by the dependency",
         }
     }
 }
@@ -108,11 +146,15 @@ const USUAL: Order = Order {
     budget: true,
     retries_rejections: false,
     counts_full: false,
+    counts_refused: true,
     by_rate_alone: false,
     slow_after: None,
     // Little's law asks for 280/s × 50 ms = 14, and they don't come evenly.
     permits: 30,
     bad_luck: 0.01,
+    held_up: 0.0,
+    trouble: Trouble::Hangs,
+    good_within: DEADLINE,
 };
 
 const TIMEOUT_ALONE: Order = Order { layers: &[Timeout], ..USUAL };
@@ -131,7 +173,13 @@ const ONE_IN_FIVE: Order = Order { bad_luck: 0.2, budget: false, ..USUAL };
 const WITH_BULKHEAD: Order =
     Order { layers: &[Deadline, Retry, Breaker, Bulkhead, Timeout], ..USUAL };
 
-pub const QUESTIONS: [Question; 7] = [
+/// A dependency that serves fewer than come, and says no to the others.
+const SLOW_ONE: Order = Order { trouble: Trouble::IsSlow, ..USUAL };
+/// Calls that are slow by chance, for users who are not patient.
+const SLOW_WAYS: Order = Order { held_up: 0.02, good_within: QUICK, ..USUAL };
+const SLOW_WAYS_UNPAID: Order = Order { budget: false, note: "no budgets", ..SLOW_WAYS };
+
+pub const QUESTIONS: [Question; 9] = [
     Question {
         name: "deadline",
         about: "What bounds a user's wait, and what it costs the dependency",
@@ -230,6 +278,73 @@ pub const QUESTIONS: [Question; 7] = [
         ],
     },
     Question {
+        name: "shed",
+        about: "A dependency that says no, and clients that hold back",
+        setting: "the dependency doesn't hang; a call takes three times as long, and it serves half of what comes",
+        columns: &[Meanwhile, Refused, Rejections, Recovery],
+        orders: &[
+            Order { layers: &[Deadline, Retry, Timeout], ..SLOW_ONE },
+            Order { layers: &[Deadline, Retry, Timeout, Shedder], ..SLOW_ONE },
+            Order {
+                layers: &[Deadline, Retry, Breaker, Timeout, Shedder],
+                note: "refused is a failure",
+                ..SLOW_ONE
+            },
+            Order {
+                layers: &[Deadline, Retry, Breaker, Timeout, Shedder],
+                counts_refused: false,
+                note: "refused is ignored",
+                ..SLOW_ONE
+            },
+            Order { layers: &[Deadline, Retry, Throttle, Timeout, Shedder], ..SLOW_ONE },
+            Order {
+                layers: &[Deadline, Retry, Timeout, Shedder],
+                budget: false,
+                retries_rejections: true,
+                note: "no budget, rejections retried",
+                ..SLOW_ONE
+            },
+            Order {
+                layers: &[Deadline, Throttle, Retry, Timeout, Shedder],
+                budget: false,
+                retries_rejections: true,
+                note: "no budget, rejections retried",
+                ..SLOW_ONE
+            },
+            Order {
+                layers: &[Deadline, Retry, Throttle, Timeout, Shedder],
+                budget: false,
+                retries_rejections: true,
+                note: "no budget, rejections retried",
+                ..SLOW_ONE
+            },
+        ],
+    },
+    Question {
+        name: "hedge",
+        about: "Where a second request is sent from",
+        setting: "one call in 50 is held up for 800 ms on its way, all the time, and an answer counts within 500 ms",
+        columns: &[Lost, Before, Calls, Rejections],
+        orders: &[
+            Order { layers: &[Deadline, Retry, Breaker, Bulkhead, Timeout], ..SLOW_WAYS },
+            Order { layers: &[Deadline, Retry, Hedge, Breaker, Bulkhead, Timeout], ..SLOW_WAYS },
+            Order { layers: &[Deadline, Hedge, Retry, Breaker, Bulkhead, Timeout], ..SLOW_WAYS },
+            Order { layers: &[Deadline, Retry, Breaker, Bulkhead, Timeout, Hedge], ..SLOW_WAYS },
+            Order {
+                layers: &[Deadline, Retry, Hedge, Breaker, Bulkhead, Timeout],
+                ..SLOW_WAYS_UNPAID
+            },
+            Order {
+                layers: &[Deadline, Hedge, Retry, Breaker, Bulkhead, Timeout],
+                ..SLOW_WAYS_UNPAID
+            },
+            Order {
+                layers: &[Deadline, Retry, Breaker, Bulkhead, Timeout, Hedge],
+                ..SLOW_WAYS_UNPAID
+            },
+        ],
+    },
+    Question {
         name: "all",
         about: "From a timeout alone to all layers in order",
         setting: "",
@@ -248,6 +363,9 @@ impl Order {
             Breaker => "breaker",
             Bulkhead => "bulkhead",
             Timeout => "timeout",
+            Hedge => "hedge",
+            Throttle => "throttle",
+            Shedder => "shedder",
         });
         let name = names.collect::<Vec<_>>().join(" › ");
         if self.note.is_empty() { name } else { format!("{name} ({})", self.note) }

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use lab_kit::{thousands, well_after};
 use storm::{Failure, Load, Model, Outage, OutageKind, Report, ServiceTime, StormError};
 
-use crate::orders::{Column, Order, TRY_TIMEOUT};
+use crate::orders::{Column, Order, TRY_TIMEOUT, Trouble};
 use crate::stack::{Answer, DEADLINE, Fault, MAX_ATTEMPTS, OPEN_FOR, Stack};
 
 pub const LENGTH: Duration = Duration::from_secs(180);
@@ -22,6 +23,8 @@ pub struct Run {
     pub report: Report,
     /// How often the breaker turned a call away.
     pub rejections: u64,
+    /// How often the dependency did.
+    pub refused: u64,
 }
 
 /// Runs the storm through the layers of `order`.
@@ -41,13 +44,17 @@ where
     let load = Load {
         rate_per_second: REQUESTS_PER_SECOND,
         length: LENGTH,
-        good_within: DEADLINE,
+        good_within: order.good_within,
         seed,
         ..Load::default()
     };
-    let hang = Outage { from: OUTAGE.start, to: OUTAGE.end, kind: OutageKind::Hang };
+    let kind = match order.trouble {
+        Trouble::Hangs => OutageKind::Hang,
+        Trouble::IsSlow => OutageKind::Slow(3.0),
+    };
+    let outage = Outage { from: OUTAGE.start, to: OUTAGE.end, kind };
     let model = Model::new(SERVERS, ServiceTime::Exponential { mean: SERVICE })
-        .and_then(|model| model.with_outage(hang))
+        .and_then(|model| model.with_outage(outage))
         .expect("the constants above make sense");
     let mut kept = None;
     let report = storm::run(&order.name(), &load, |scene| {
@@ -65,7 +72,9 @@ where
             }
         }
     })?;
-    Ok(Run { report, rejections: kept.map_or(0, |stack| stack.rejections()) })
+    let (rejections, refused) =
+        kept.map_or((0, 0), |stack| (stack.rejections(), stack.refused.load(Relaxed)));
+    Ok(Run { report, rejections, refused })
 }
 
 impl Run {
@@ -88,11 +97,18 @@ impl Run {
             Column::Rejections => thousands(self.rejections),
             Column::Wait => seconds(self.report.waits().max()),
             Column::Recovery => self.recovery(),
+            Column::Before => thousands(self.calls_between(Duration::ZERO..OUTAGE.start)),
+            Column::Meanwhile => thousands(self.report.counts_between(OUTAGE).good),
+            Column::Refused => thousands(self.refused),
         }
     }
 
     pub fn calls_in_the_outage(&self) -> u64 {
-        self.report.dependency(DEPENDENCY).map_or(0, |payments| payments.calls_between(OUTAGE))
+        self.calls_between(OUTAGE)
+    }
+
+    fn calls_between(&self, window: Range<Duration>) -> u64 {
+        self.report.dependency(DEPENDENCY).map_or(0, |payments| payments.calls_between(window))
     }
 
     /// Seconds from the end of the outage until nearly all requests were answered in full again.
@@ -151,6 +167,21 @@ mod tests {
             let innermost = calls("fallback", "deadline › retry › breaker › fallback › timeout");
             assert!(innermost > alone * 9 / 10, "fallback innermost: {innermost} of {alone} calls");
         }
+    }
+
+    /// Of a dependency that says no to what is too much.
+    #[test]
+    fn who_may_hear_a_refusal_holds_for_another_seed() {
+        let orders = QUESTIONS.iter().find(|question| question.name == "shed").unwrap().orders;
+        let runs = |index: usize| run(orders[index], 1).unwrap();
+        let answered = |run: &Run| run.report.counts_between(OUTAGE).good;
+        let [queue, shed, opened, ignored] = [0, 1, 2, 3].map(|index| answered(&runs(index)));
+        assert!(queue * 10 < shed, "without a shedder {queue}, with one {shed}");
+        assert!(opened * 4 < shed, "a breaker that counts refusals lets {opened} of {shed}");
+        assert!(ignored * 100 > shed * 95, "one that ignores them, {ignored} of {shed}");
+        let [none, outside, inside] = [5, 6, 7].map(|index| runs(index).refused);
+        assert!(outside * 10 > none * 9, "a throttle around the retries: {outside} of {none}");
+        assert!(inside * 2 < none, "a throttle inside of them: {inside} of {none}");
     }
 
     /// With bad luck some requests fail early by chance, and the breaker hears of those.

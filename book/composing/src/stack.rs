@@ -1,19 +1,23 @@
 //! The layers themselves: each is a few lines around the next one, so an order is a list.
 
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backoff_solution::{Backoff, Jitter, Limits, Retry, Verdict, client_rng};
 use circuit_breaker_solution::{CallError, CircuitBreaker, Outcome};
+use hedging_solution::{Budget, Delay, Hedger};
+use load_shedding_solution::{Limit, Request, Shedder, Throttle, ThrottleConfig};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use retry_budget_solution::{Feed, RetryBudget};
 use storm::Dependency;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::orders::{Layer, Order};
+use crate::orders::{HELD_UP, LATE, Layer, Order};
 
 /// How long the caller of the whole waits.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -37,11 +41,24 @@ pub enum Fault {
     Open,
     /// The bulkhead did not make the call.
     Full,
+    /// The throttle did not make the call.
+    HeldBack,
+    /// The dependency said no before it did anything.
+    Refused,
 }
 
 impl Fault {
     fn is_rejection(self) -> bool {
-        matches!(self, Self::Open | Self::Full)
+        matches!(self, Self::Open | Self::Full | Self::HeldBack | Self::Refused)
+    }
+}
+
+impl From<load_shedding_solution::CallError<Self>> for Fault {
+    fn from(error: load_shedding_solution::CallError<Self>) -> Self {
+        match error {
+            load_shedding_solution::CallError::Throttled(_) => Self::HeldBack,
+            load_shedding_solution::CallError::Operation(fault) => fault,
+        }
     }
 }
 
@@ -66,6 +83,12 @@ pub struct Stack {
     pub bulkhead: Semaphore,
     retry: Retry,
     budget: RetryBudget,
+    hedger: Hedger,
+    throttle: Throttle,
+    /// The dependency's own.
+    shedder: Shedder,
+    /// How often that said no.
+    pub refused: AtomicU64,
 }
 
 impl Stack {
@@ -87,6 +110,17 @@ impl Stack {
             feed: Feed::Successes,
             ..Default::default()
         };
+        // A tenth of the successes, as for retries; or as many as anybody wants.
+        let (percent, most) = if order.budget { (10, 10) } else { (100, 1_000_000) };
+        let hedges = Arc::new(Budget::new(percent, most).expect("valid"));
+        let throttle = ThrottleConfig { window: Duration::from_secs(10), ..Default::default() };
+        // As many as it has servers, and a queue of what it serves in a quarter of a second.
+        let shedder = load_shedding_solution::Config {
+            limit: Limit::Fixed(20),
+            target: Duration::from_millis(100),
+            interval: Duration::from_millis(500),
+            ..Default::default()
+        };
         Self {
             order,
             seed,
@@ -96,6 +130,10 @@ impl Stack {
             bulkhead: Semaphore::new(order.permits),
             retry: Retry::new(backoff, limits).expect("valid"),
             budget: RetryBudget::new(budget).expect("valid"),
+            hedger: Hedger::new(Delay::Fixed(LATE), hedges).expect("valid"),
+            throttle: Throttle::seeded(&throttle, seed).expect("valid"),
+            shedder: Shedder::seeded(shedder, seed).expect("valid"),
+            refused: AtomicU64::new(0),
         }
     }
 
@@ -127,6 +165,20 @@ impl Stack {
                     Ok(_permit) => next().await,
                     Err(_) => Err(Fault::Full),
                 },
+                Layer::Hedge => self.hedger.call(|_| next()).await,
+                Layer::Throttle => {
+                    // A dependency that is silent hasn't taken the call on.
+                    let accepted =
+                        |result: &Result<_, Fault>| matches!(result, Ok(_) | Err(Fault::Failed));
+                    self.throttle.call(next, accepted).await.map_err(Fault::from)
+                }
+                Layer::Shedder => {
+                    let served = self.shedder.call(Request::default(), next).await;
+                    served.unwrap_or_else(|_shed| {
+                        self.refused.fetch_add(1, Relaxed);
+                        Err(Fault::Refused)
+                    })
+                }
             }
         })
     }
@@ -153,20 +205,30 @@ impl Stack {
         answer.map_err(|gave_up| gave_up.error)
     }
 
-    /// What a result tells about the dependency: a full bulkhead of ours, nothing.
+    /// What a result tells about the dependency. A full bulkhead of ours tells nothing, and a refusal of a
+    /// dependency that sheds nothing bad.
     pub fn outcome(&self, result: Result<Answer, Fault>) -> Outcome {
         match result {
             Ok(_) => Outcome::Success,
             Err(Fault::Full) if !self.order.counts_full => Outcome::Ignored,
+            Err(Fault::Refused) if !self.order.counts_refused => Outcome::Ignored,
             Err(_) => Outcome::Failure,
         }
     }
     // ANCHOR_END: retries
 
     pub async fn call(&self) -> Result<Answer, Fault> {
-        if self.luck.lock().unwrap_or_else(PoisonError::into_inner).random_bool(self.order.bad_luck)
-        {
+        let (is_unlucky, is_held_up) = {
+            let mut luck = self.luck.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nothing is drawn for what never happens: the other runs stay as they are.
+            let held_up = self.order.held_up;
+            (luck.random_bool(self.order.bad_luck), held_up > 0.0 && luck.random_bool(held_up))
+        };
+        if is_unlucky {
             return Err(Fault::Failed);
+        }
+        if is_held_up {
+            sleep(HELD_UP).await;
         }
         self.payments.call().await.map_or(Err(Fault::Failed), |()| Ok(Answer::Full))
     }

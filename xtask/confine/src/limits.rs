@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// As JSON, the first argument.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(not(unix), allow(dead_code, reason = "only Unix has them"))]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has all of them"))]
 pub struct Limits {
     /// Of the address space, in bytes.
     pub memory: u64,
@@ -40,8 +40,11 @@ pub enum Network {
 /// What this system holds programs to.
 pub fn offers() -> Vec<&'static str> {
     let mut offers = Vec::new();
+    if cfg!(target_os = "linux") {
+        offers.push("memory (rlimits)");
+    }
     if cfg!(unix) {
-        offers.push("memory, CPU and the size of files (rlimits)");
+        offers.push("CPU and the size of files (rlimits)");
     }
     #[cfg(target_os = "linux")]
     offers.extend(crate::linux::offers());
@@ -57,13 +60,16 @@ impl Limits {
         #[cfg(unix)]
         {
             use rlimit::Resource;
-            let limits = [
-                (Resource::AS, self.memory),
+            let mut limits = vec![
                 (Resource::CPU, self.cpu),
                 (Resource::FSIZE, self.file),
                 (Resource::NOFILE, 1024),
                 (Resource::CORE, 0),
             ];
+            // macOS maps more into every process than this allows, and refuses.
+            if cfg!(target_os = "linux") {
+                limits.push((Resource::AS, self.memory));
+            }
             for (resource, limit) in limits {
                 // Never more than its owner may.
                 let (_, hard) = resource.get()?;

@@ -118,8 +118,10 @@ impl Confine {
         let mut command = Command::new(&self.program);
         let limits = serde_json::to_string(limits).unwrap_or_default();
         command.arg(limits).arg(program).env_clear();
-        // Windows begins nothing without.
-        command.envs(env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+        // Windows begins nothing without the first, and rustc finds its linker by the others.
+        for name in ["SystemRoot", "ProgramData", "ProgramFiles", "ProgramFiles(x86)"] {
+            command.envs(env::var_os(name).map(|value| (name, value)));
+        }
         command
     }
 }

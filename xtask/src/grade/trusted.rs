@@ -242,7 +242,10 @@ impl Trusted {
         let (from, to) = (self.root.to_string_lossy(), at.to_string_lossy());
         let environment = call.environment.iter();
         command.envs(environment.map(|(name, value)| (name, value.replace(&*from, &to))));
-        command.env("TMPDIR", at.join("tmp"));
+        // On Windows it has other names.
+        for name in ["TMPDIR", "TMP", "TEMP"] {
+            command.env(name, at.join("tmp"));
+        }
         command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
 
         let outcome = process::run(command, LIMIT_OF_RUSTC).context("cannot start rustc")?;

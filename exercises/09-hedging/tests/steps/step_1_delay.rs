@@ -145,6 +145,39 @@ async fn a_failure_before_the_delay_is_the_answer() {
     );
 }
 
+/// Finds out when the check runs whether a value may move to another thread: a bound would keep all checks from
+/// compiling.
+struct Probe<T>(T);
+
+#[allow(dead_code, reason = "of a call that may move, the method below is found first")]
+trait Stays {
+    fn may_move(&self) -> bool {
+        false
+    }
+}
+
+impl<T> Stays for Probe<T> {}
+
+#[allow(clippy::unused_self, reason = "it is found before the one of the trait, which is a method")]
+impl<T: Send> Probe<T> {
+    fn may_move(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_may_run_on_another_thread() {
+    let hedger = fixed(DELAY);
+    let call = Probe(hedger.call(async |_| Ok::<_, ()>(7)));
+
+    assert!(
+        call.may_move(),
+        "`tokio::spawn` asks for a future that is `Send`, and every service calls it: no `Rc`, `Cell` or `RefCell` is to be \
+         alive across an `await` of yours"
+    );
+    assert_eq!(call.0.await, Ok(7));
+}
+
 #[tokio::test(start_paused = true)]
 async fn any_delay_will_do() {
     let year = 365 * 24 * 3_600 * 1_000;

@@ -1,11 +1,13 @@
 //! Step 4: hedges are paid for, and a dependency that says no is left alone.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use hedging::{Attempt, Budget, Delay, Hedger};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{
     Act, DELAY, Diary, Fails, Good, Hangs, MILLISECOND, Panics, SECOND, bucket, call, hedges,
@@ -105,6 +107,68 @@ async fn each_call_with_a_good_answer_earns_its_share_once() {
     );
     assert_eq!(earned(Fails(15), Fails(20)).await, -100, "nor do two of them");
     assert_eq!(earned(Panics(5), Hangs).await, 0, "nor does a panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_call_without_a_hedge_leaves_its_sample_and_earns() {
+    let delay = Delay::Percentile { percent: 50, window: 10, min_samples: 10 };
+    let unpaid = Hedger::new(delay, bucket(0, 0)).expect("this configuration is valid");
+    let held = Hedger::new(delay, bucket(0, 100)).expect("this configuration is valid");
+    held.hold(3_600 * SECOND);
+
+    for (hedger, why) in [(&unpaid, "there was no token"), (&held, "a pushback held")] {
+        for takes in [[20; 10], [50; 10]].as_flattened() {
+            call(hedger, Good(*takes), Hangs).await;
+        }
+        assert_eq!(
+            hedger.delay(),
+            Some(50 * MILLISECOND),
+            "ten originals answered after 50 ms, and sent no hedge as {why}: an answer is a sample, late or not"
+        );
+        for _ in 0..10 {
+            let diary = Diary::new();
+            let call = hedger.call(|_| play(&diary, "original", Hangs));
+            assert!(timeout(80 * MILLISECOND, call).await.is_err(), "it hangs");
+        }
+        assert_eq!(
+            hedger.delay(),
+            Some(80 * MILLISECOND),
+            "ten callers left after 80 ms, later than the delay. That {why} makes no difference to what their originals say \
+             of the dependency"
+        );
+    }
+    let budget = bucket(50, 1);
+    assert!(budget.try_withdraw(), "the only token");
+    let hedger = paid_by(&budget);
+    hedger.hold(SECOND);
+    for _ in 0..2 {
+        call(&hedger, Good(20), Hangs).await;
+    }
+    assert_eq!(budget.balance(), 1, "two good answers earn a token, also while a pushback holds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_may_ask_the_hedger() {
+    let hedger = Arc::new(paid_by(&bucket(0, 10)));
+    let (diary, asked) = (Diary::new(), RefCell::new(Vec::new()));
+    let call = hedger.call(|attempt| {
+        // On a thread of its own, so that a hedger that holds its lock can be told from one that doesn't. Only in the
+        // first case does this wait.
+        let (done, answer) = mpsc::channel();
+        let shared = Arc::clone(&hedger);
+        thread::spawn(move || done.send(shared.delay()));
+        let answer = answer.recv_timeout(Duration::from_secs(2)).ok().flatten();
+        asked.borrow_mut().push((attempt, answer));
+        play(&diary, "one of them", Good(15))
+    });
+
+    assert_eq!(call.await, Ok("one of them"));
+    assert_eq!(
+        *asked.borrow(),
+        [(Attempt::Original, Some(DELAY)), (Attempt::Hedge, Some(DELAY))],
+        "the operation asks for the delay while it makes its request, and gets it: it is somebody else's code, which may well \
+         call `hold`, and must not be called while you hold a lock"
+    );
 }
 
 #[tokio::test(start_paused = true)]

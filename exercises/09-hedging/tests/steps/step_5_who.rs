@@ -1,13 +1,14 @@
 //! Step 5: who is sent twice, and where to.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use hedging::{ConfigError, Delay, Hedger, Pool, Request};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Act, Answer, DELAY, Diary, Fails, Good, Hangs, MILLISECOND, Panics, SECOND, bucket, fixed,
-    outcome, play,
+    Act, Answer, Broken, DELAY, Diary, Fails, Good, Hangs, MILLISECOND, Panics, SECOND, bucket,
+    fixed, outcome, play,
 };
 
 const READ: Request<'static> = Request { method: "GET", key: None };
@@ -126,6 +127,75 @@ async fn originals_take_turns_and_a_hedge_goes_to_another_instance() {
         0.055s   instance 0 dropped
         0.055s   instance 1's answer
         "
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_original_takes_its_turn_and_a_place() {
+    let pool = pool(3, 8);
+    insta::assert_snapshot!(
+        asked(&fixed(DELAY), PAYMENT, &pool, &[Good(5); 3], 4).await,
+        "a payment is sent once, to whose turn it is: what may not be hedged needs its load balanced as well",
+        @"
+        0.000s   instance 0 sent
+        0.005s   instance 0 answers
+        0.005s   instance 0's answer
+        0.005s   instance 1 sent
+        0.010s   instance 1 answers
+        0.010s   instance 1's answer
+        0.010s   instance 2 sent
+        0.015s   instance 2 answers
+        0.015s   instance 2's answer
+        0.015s   instance 0 sent
+        0.020s   instance 0 answers
+        0.020s   instance 0's answer
+        "
+    );
+    let seen = async {
+        sleep(2 * MILLISECOND).await;
+        pool.out()
+    };
+    let (hedger, diary) = (fixed(DELAY), Diary::new());
+    let (seen, _) = tokio::join!(seen, ask(&hedger, PAYMENT, &pool, &[Good(5); 3], &diary));
+    assert_eq!(
+        seen,
+        [0, 1, 0],
+        "a payment is out at instance 1, whose place it takes from the hedges of others"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_among_instances_teach_and_earn_like_any_other() {
+    let delay = Delay::Percentile { percent: 60, window: 10, min_samples: 10 };
+    let budget = bucket(10, 50);
+    let hedger = Hedger::new(delay, Arc::clone(&budget)).unwrap();
+    for _ in 0..10 {
+        assert!(budget.try_withdraw(), "there are 50");
+    }
+    let pool = pool(2, 8);
+    let ten = async |request: Request<'static>, acts: [Act; 2]| {
+        for _ in 0..10 {
+            ask(&hedger, request, &pool, &acts, &Diary::new()).await;
+        }
+        (hedger.delay(), budget.balance())
+    };
+
+    assert_eq!(
+        ten(PAYMENT, [Good(20); 2]).await,
+        (Some(20 * MILLISECOND), 41),
+        "ten payments, each sent once, are ten samples of 20 ms and ten good answers, which earn a token"
+    );
+    assert_eq!(
+        ten(READ, [Good(25); 2]).await,
+        (Some(25 * MILLISECOND), 37),
+        "five reads were late, until the delay was 25 ms as well. They paid for five hedges; all originals were first, after \
+         25 ms. A tenth of ten is earned back"
+    );
+    assert_eq!(
+        ten(READ, [Good(60_000), Good(5)]).await,
+        (Some(30 * MILLISECOND), 33),
+        "five originals were overtaken after 30 ms, and five answered after 5: six in ten samples don't exceed 30 ms. A \
+         hedge's answer is no sample"
     );
 }
 
@@ -267,6 +337,43 @@ async fn a_place_is_given_back_however_the_attempt_ends() {
         "at 12 ms both are out, at 24 ms the original has failed and its place is free"
     );
     assert_eq!(pool.out(), [0, 0, 0], "and with the user all are");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_not_sent_keeps_no_place() {
+    let hedger = Hedger::new(Delay::Fixed(DELAY), bucket(0, 0)).unwrap();
+    let pool = pool(2, 8);
+    let seen = async {
+        sleep(15 * MILLISECOND).await;
+        pool.out()
+    };
+    let diary = Diary::new();
+    let (seen, _) = tokio::join!(seen, ask(&hedger, READ, &pool, &[Good(20), Hangs], &diary));
+    assert_eq!(
+        seen,
+        [1, 0],
+        "the call was late at 10 ms, a place for its hedge was found, and there was no token: the place is free again"
+    );
+
+    let hedger = fixed(DELAY);
+    let diary = Diary::new();
+    let breaks = |broken: usize, name: &'static str| {
+        let diary = &diary;
+        hedger.call_among(READ, &pool, move |instance| {
+            if instance == broken {
+                resume_unwind(Box::new(Broken(name)));
+            }
+            play(diary, "the other", Good(20))
+        })
+    };
+    assert_eq!(
+        outcome(breaks(0, "hedge")).await,
+        "the other's answer",
+        "the function that makes the hedge panics: a panic of the hedge, as in step 2"
+    );
+    assert_eq!(pool.out(), [0, 0], "and its place is free");
+    assert_eq!(outcome(breaks(0, "original")).await, "original's panic", "of the original");
+    assert_eq!(pool.out(), [0, 0], "whose place is free as well");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Step 6: what hedging does, and what it hides.
 
 use std::fmt::Write as _;
+use std::panic::resume_unwind;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -10,8 +11,8 @@ use hedging::{Attempt, Delay, Ended, Hedger, Pool, Report, Request, Snapshot};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    DELAY, Diary, Fails, Good, Hangs, MILLISECOND, Panics, SECOND, bucket, call, fixed, outcome,
-    play, plenty,
+    Broken, DELAY, Diary, Fails, Good, Hangs, MILLISECOND, Panics, SECOND, bucket, call, fixed,
+    outcome, play, plenty,
 };
 
 const READ: Request<'static> = Request { method: "GET", key: None };
@@ -48,6 +49,15 @@ async fn a_hedge_that_was_sent_is_won_or_wasted() {
         call(&hedger, original, hedge).await;
         counts(what);
     }
+    let diary = Diary::new();
+    let unmade = hedger.call(|attempt| {
+        if attempt == Attempt::Hedge {
+            resume_unwind(Box::new(Broken("hedge")));
+        }
+        play(&diary, "original", Good(500))
+    });
+    outcome(unmade).await;
+    counts("its making panics");
     let under_way = async {
         sleep(20 * MILLISECOND).await;
         counts("a hedge is out");
@@ -68,8 +78,9 @@ async fn a_hedge_that_was_sent_is_won_or_wasted() {
         the hedge panics           6 4 4 1 3
         the original fails late    7 5 5 2 3
         both fail                  8 6 6 2 4
-        a hedge is out             9 7 7 2 4
-        the user has gone          9 7 7 2 5
+        its making panics          9 7 7 2 5
+        a hedge is out             10 8 8 2 5
+        the user has gone          10 8 8 2 6
         "
     );
 }
@@ -98,23 +109,26 @@ async fn a_late_call_without_a_hedge_says_why() {
     ask(Request { method: "POST", key: None }, &two).await;
     hedger.hold(SECOND);
     ask(READ, &one).await;
+    sleep(SECOND).await;
+    ask(READ, &one).await;
 
     assert_eq!(
         hedger.snapshot(),
         Snapshot {
             delay: Some(DELAY),
-            calls: 9,
-            late: 5,
+            calls: 10,
+            late: 6,
             sent: 1,
             won: 1,
             wasted: 0,
             held: 2,
-            nowhere: 1,
+            nowhere: 2,
             unpaid: 1
         },
-        "9 calls, of which 6 were slower than the delay; one of these is a payment, and not late, for it may not be repeated. Of \
-         the others 2 were held back by a pushback, also the last one, which had nowhere to go besides; 1 had nowhere to \
-         go; 1 was sent; 1 came when the token was spent"
+        "10 calls, of which 7 were slower than the delay; one of these is a payment, and not late, for it may not be repeated. Of \
+         the others 2 were held back by a pushback, one of which had nowhere to go besides; 2 had nowhere to go, the last \
+         one when the token was spent besides; 1 was sent; 1 came when the token was spent. The pause is asked first, then \
+         the pool, then the budget"
     );
 }
 
@@ -151,6 +165,10 @@ async fn the_listener_hears_how_each_attempt_ended() {
         call(&hedger, original, hedge).await;
         *told.lock().unwrap() += "\n";
     }
+    let (payment, pool) = (Request { method: "POST", key: None }, Pool::new(2, 8).unwrap());
+    let diary = Diary::new();
+    let sent_once = hedger.call_among(payment, &pool, |_| play(&diary, "payment", Good(50)));
+    assert_eq!(sent_once.await, Ok("payment"));
 
     insta::assert_snapshot!(
         told.lock().unwrap(),
@@ -177,6 +195,8 @@ async fn the_listener_hears_how_each_attempt_ended() {
 
         hedge: panicked after 5ms
         original: failed after 30ms
+
+        original to 0: good after 50ms
         "
     );
 }
@@ -184,6 +204,9 @@ async fn the_listener_hears_how_each_attempt_ended() {
 #[tokio::test(start_paused = true)]
 async fn an_abandoned_attempt_is_not_an_overtaken_one() {
     let (hedger, told) = observed();
+    // What became of another call makes no difference.
+    call(&hedger, Good(500), Good(5)).await;
+    told.lock().unwrap().clear();
     let pool = Pool::new(2, 8).unwrap();
     let leave = async |patience: Duration| {
         let diary = Diary::new();
@@ -280,6 +303,25 @@ async fn a_listener_may_ask_the_hedger_and_finds_the_attempt_counted() {
         [Some(1), Some(1)],
         "the listener asks for a snapshot, and gets one, in which the hedge that has just failed is wasted: count first, and \
          call nobody's code while you hold a lock"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_listener_is_told_where_the_attempt_ended() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = |name: &'static str| {
+        let told = Arc::clone(&told);
+        move |_: &Report| told.lock().unwrap().push((name, thread::current().id()))
+    };
+    let hedger = fixed(DELAY).on_attempt(listener("the first")).on_attempt(listener("the second"));
+
+    call(&hedger, Good(500), Good(5)).await;
+
+    let here = thread::current().id();
+    assert_eq!(
+        *told.lock().unwrap(),
+        [("the second", here), ("the second", here)],
+        "two attempts ended, on this thread, and are reported on it to one listener: a second one takes the place of the first"
     );
 }
 
