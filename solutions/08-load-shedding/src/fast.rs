@@ -13,10 +13,14 @@
 //! A shedder without a queue refuses by a look at the word. The spread of `retry_after` then comes from a
 //! generator whose step is one addition: SplitMix64 (Steele, Lea, Flood, 2014).
 //!
+//! [`call`](Shedder::call) borrows its place, and costs two atomic steps. A [`Permit`] owns its shedder, so that it
+//! can move into a task, and costs two more: up and down on the count of handles.
+//!
 //! What stays behind the lock: a limit that learns, for that needs the time of each request; and all that come
 //! while somebody waits. A request with a deadline costs a look at the clock.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +46,8 @@ struct Shared {
     /// How many of them are for the highest class alone.
     reserved: usize,
     has_queue: bool,
-    retry_after: Duration,
+    /// In nanoseconds: an hour at most, and twice of it fit as well.
+    retry_after: u64,
     /// Where the spread of `retry_after` has come to.
     spread: AtomicU64,
     readable: crate::Shedder,
@@ -50,6 +55,7 @@ struct Shared {
 
 /// No number of free places is this: a limit that is as high stays behind the lock.
 const NOT_LENT: usize = usize::MAX;
+const AN_HOUR: &str = "a valid `retry_after` is an hour at most";
 
 impl Shedder {
     /// As [`Shedder::new`](crate::Shedder::new).
@@ -73,7 +79,7 @@ impl Shedder {
             word: AtomicUsize::new(lend(core)),
             reserved: core.config.reserve.min(core.limiter.limit() - 1),
             has_queue: core.config.max_waiting > 0,
-            retry_after: core.config.retry_after,
+            retry_after: u64::try_from(core.config.retry_after.as_nanos()).expect(AN_HOUR),
             spread: AtomicU64::new(core.rng.random()),
             readable: readable.clone(),
         });
@@ -88,24 +94,7 @@ impl Shedder {
     /// # Panics
     /// When it has to wait, outside of a tokio runtime with its time driver.
     pub async fn acquire(&self, request: Request) -> Result<Permit, Shed> {
-        if let Some(answer) = self.at_once(request) {
-            return answer;
-        }
-        let readable = &self.shared.readable;
-        let given = |permit| Permit { held: Held::Given(Box::new(permit)) };
-        let (place, mut verdict) = match self.with_core(|core, now| core.arrive(request, now))? {
-            Entry::Begun(ticket) => return Ok(given(readable.permit(ticket))),
-            Entry::Waits(place, verdict) => (place, verdict),
-        };
-        let _leaves = InLine { shedder: readable, place };
-        let verdict = match timeout_at(place.until, &mut verdict).await {
-            Ok(verdict) => verdict.expect(TOLD),
-            Err(_) => match readable.visit(|core, now| core.give_up(place, now)) {
-                Some(shed) => Err(shed),
-                None => verdict.await.expect(TOLD),
-            },
-        };
-        verdict.map(given)
+        Ok(Permit { place: self.place(request, Arc::clone).await? })
     }
 
     /// As [`Shedder::call`](crate::Shedder::call).
@@ -119,71 +108,103 @@ impl Shedder {
     where
         F: Future<Output = T>,
     {
-        let permit = self.acquire(request).await?;
+        let place = self.place(request, |shared| &**shared).await?;
         let value = work().await;
-        permit.finish(Outcome::Done);
+        place.finish(Outcome::Done);
         Ok(value)
     }
 
     /// As [`Shedder::snapshot`](crate::Shedder::snapshot).
     pub fn snapshot(&self) -> Snapshot {
-        self.with_core(|core, _| core.snapshot())
+        self.shared.with_core(|core, _| core.snapshot())
     }
 
+    /// A place that holds the shedder as `hold` says: borrowed, or by a handle of its own.
+    async fn place<'a, S>(
+        &'a self,
+        request: Request,
+        hold: impl FnOnce(&'a Arc<Shared>) -> S,
+    ) -> Result<Place<S>, Shed>
+    where
+        S: Deref<Target = Shared>,
+    {
+        match self.shared.at_once(request) {
+            Some(Ok(())) => Ok(Place::Lent(Lent(hold(&self.shared)))),
+            Some(Err(shed)) => Err(shed),
+            None => self.shared.decided(request).await.map(Place::Given),
+        }
+    }
+}
+
+impl Shared {
     // ANCHOR: word
     /// The answer, if the word alone decides; `None`, with nothing done, if that is for the core to do.
-    fn at_once(&self, request: Request) -> Option<Result<Permit, Shed>> {
-        let Shared { word, reserved, has_queue, .. } = &*self.shared;
+    #[inline]
+    fn at_once(&self, request: Request) -> Option<Result<(), Shed>> {
         if request.deadline.is_some() && request.is_expired(Instant::now()) {
             return None;
         }
-        let kept = if request.priority == Priority::CriticalPlus { 0 } else { *reserved };
+        let kept = if request.priority == Priority::CriticalPlus { 0 } else { self.reserved };
         let taken = |free| (free != NOT_LENT && free > kept).then(|| free - 1);
-        // Acquires what the last holder of the place released: whatever he did in it is done and seen.
-        match word.fetch_update(Ordering::Acquire, Ordering::Relaxed, taken) {
-            Ok(_) => Some(Ok(Permit { held: Held::Lent(Lent(self.clone())) })),
+        // Acquires what the last holder of the place released: what was done in it is seen.
+        match self.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, taken) {
+            Ok(_) => Some(Ok(())),
             Err(NOT_LENT) => None,
-            Err(_) if *has_queue => None,
+            Err(_) if self.has_queue => None,
             Err(_) => Some(Err(self.full())),
         }
     }
 
     /// Puts a place back: into the word, or to the core if that lends nothing now.
+    #[inline]
     fn put_back(&self) {
         let put_back = |free| (free != NOT_LENT).then(|| free + 1);
-        let word = &self.shared.word;
-        if word.fetch_update(Ordering::Release, Ordering::Relaxed, put_back).is_err() {
+        if self.word.fetch_update(Ordering::Release, Ordering::Relaxed, put_back).is_err() {
             self.with_core(|core, _| core.running -= 1);
         }
     }
 
     fn full(&self) -> Shed {
         const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
-        let Shared { retry_after, spread, .. } = &*self.shared;
-        let mut chance = spread.fetch_add(STEP, Ordering::Relaxed);
+        let mut chance = self.spread.fetch_add(STEP, Ordering::Relaxed);
         chance = (chance ^ (chance >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         chance = (chance ^ (chance >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         chance ^= chance >> 31;
         // A share of `retry_after`, from 0 to 1: the upper half of a product.
-        let share = (retry_after.as_nanos() * u128::from(chance)) >> 64;
-        let retry_after = *retry_after + Duration::from_nanos_u128(share);
-        Shed { reason: Reason::Full, retry_after }
+        let (_, share) = self.retry_after.carrying_mul(chance, 0);
+        Shed { reason: Reason::Full, retry_after: Duration::from_nanos(self.retry_after + share) }
     }
 
     /// As the readable one's visit, but the core has all of its places. In between, those who look into the
     /// word find nothing lent and come for the lock: no place comes or goes while the core decides.
     fn with_core<R>(&self, act: impl FnOnce(&mut Core, Instant) -> R) -> R {
-        let Shared { word, readable, .. } = &*self.shared;
-        readable.visit(|core, now| {
+        self.readable.visit(|core, now| {
             // Acquired from those who put places back, and released to those who take them then.
-            let free = word.swap(NOT_LENT, Ordering::Acquire);
+            let free = self.word.swap(NOT_LENT, Ordering::Acquire);
             core.running -= if free == NOT_LENT { 0 } else { free };
             let result = act(core, now);
-            word.store(lend(core), Ordering::Release);
+            self.word.store(lend(core), Ordering::Release);
             result
         })
     }
     // ANCHOR_END: word
+
+    /// What the core decides, in the way of the readable shedder.
+    async fn decided(&self, request: Request) -> Result<crate::Permit, Shed> {
+        let readable = &self.readable;
+        let (place, mut verdict) = match self.with_core(|core, now| core.arrive(request, now))? {
+            Entry::Begun(ticket) => return Ok(readable.permit(ticket)),
+            Entry::Waits(place, verdict) => (place, verdict),
+        };
+        let _leaves = InLine { shedder: readable, place };
+        match timeout_at(place.until, &mut verdict).await {
+            Ok(verdict) => verdict.expect(TOLD),
+            Err(_) => match readable.visit(|core, now| core.give_up(place, now)) {
+                Some(shed) => Err(shed),
+                None => verdict.await.expect(TOLD),
+            },
+        }
+    }
 }
 
 // ANCHOR: lend
@@ -208,37 +229,43 @@ impl fmt::Debug for Shedder {
 /// As the readable [`Permit`](crate::Permit).
 #[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
 pub struct Permit {
-    held: Held,
+    place: Place<Arc<Shared>>,
 }
-
-enum Held {
-    Lent(Lent),
-    /// In a box, so that one out of the word stays small.
-    Given(Box<crate::Permit>),
-}
-
-/// A place out of the word.
-struct Lent(Shedder);
 
 impl Permit {
     /// As [`Permit::finish`](crate::Permit::finish).
     pub fn finish(self, outcome: Outcome) {
-        match self.held {
-            // Nobody learns from what is lent.
-            Held::Lent(place) => drop(place),
-            Held::Given(permit) => permit.finish(outcome),
-        }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.0.put_back();
+        self.place.finish(outcome);
     }
 }
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Permit")
+    }
+}
+
+/// Out of the word, or from the core.
+enum Place<S: Deref<Target = Shared>> {
+    Lent(Lent<S>),
+    Given(crate::Permit),
+}
+
+/// A place out of the word.
+struct Lent<S: Deref<Target = Shared>>(S);
+
+impl<S: Deref<Target = Shared>> Place<S> {
+    fn finish(self, outcome: Outcome) {
+        match self {
+            // Nobody learns from what is lent.
+            Self::Lent(place) => drop(place),
+            Self::Given(permit) => permit.finish(outcome),
+        }
+    }
+}
+
+impl<S: Deref<Target = Shared>> Drop for Lent<S> {
+    fn drop(&mut self) {
+        self.0.put_back();
     }
 }

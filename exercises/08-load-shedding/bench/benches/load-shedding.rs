@@ -1,4 +1,8 @@
 //! What a place costs, taken and given back, and what a refusal costs; and a client's throttle and a tenant's bucket.
+//!
+//! Like with like: a call in a borrowed place is compared with the semaphore's `acquire`, which borrows as well and
+//! would wait as well; a permit of its own with `acquire_owned`. `try_acquire` never waits: it is the least that a
+//! semaphore can cost, and the promise is measured by it, the harder of the two.
 
 /// One text, compiled for yours and for the reference.
 #[path = "ours"]
@@ -30,7 +34,8 @@ use stopwatch::{Table, now};
 use tokio::sync::Semaphore;
 use tower::{Service, ServiceExt as _, service_fn};
 
-const TAKEN: &str = "taken and given back";
+const TAKEN: &str = "a call in a place";
+const OWNED: &str = "an owned permit, taken and dropped";
 const FULL: &str = "refused";
 const THROTTLE: &str = "asked and accepted";
 const BUCKET: &str = "a tenant's bucket asked";
@@ -38,7 +43,7 @@ const PLACES: usize = 100;
 
 fn main() -> ExitCode {
     stopwatch::main("load-shedding", |table| {
-        for column in [TAKEN, FULL, THROTTLE, BUCKET] {
+        for column in [TAKEN, OWNED, FULL, THROTTLE, BUCKET] {
             table.column(column);
         }
         yours::others::add(yours::row::row(table.yours()));
@@ -49,22 +54,46 @@ fn main() -> ExitCode {
         services(table);
         buckets(table);
         table.promise("reference, fast", TAKEN, 1.2, "tokio");
+        table.promise("reference, fast", OWNED, 1.2, "tokio");
         // A semaphore that is full says `false`. The promise is about those that refuse a request.
         table.promise("reference, fast", FULL, 1.0, "tower");
     })
 }
 
 fn semaphore(table: &mut Table) {
-    let semaphore = |places| {
-        move || {
-            let semaphore = Arc::new(Semaphore::new(places));
-            move || {
-                let semaphore = Arc::clone(&semaphore);
-                move || semaphore.try_acquire().is_ok() == (places > 0)
-            }
-        }
-    };
-    table.published("tokio", "Semaphore").case(TAKEN, semaphore(PLACES)).case(FULL, semaphore(0));
+    let semaphore = |places| Arc::new(Semaphore::new(places));
+    table
+        .published("tokio", "Semaphore, acquire")
+        .case(TAKEN, move || {
+            let semaphore = semaphore(PLACES);
+            move || on(&semaphore, |semaphore| now(semaphore.acquire()).is_ok())
+        })
+        .case(OWNED, move || {
+            let semaphore = semaphore(PLACES);
+            move || on(&semaphore, |semaphore| now(Arc::clone(semaphore).acquire_owned()).is_ok())
+        });
+    table
+        .published("tokio", "Semaphore, try_acquire")
+        .case(TAKEN, move || {
+            let semaphore = semaphore(PLACES);
+            move || on(&semaphore, |semaphore| semaphore.try_acquire().is_ok())
+        })
+        .case(OWNED, move || {
+            let semaphore = semaphore(PLACES);
+            move || on(&semaphore, |semaphore| Arc::clone(semaphore).try_acquire_owned().is_ok())
+        })
+        .case(FULL, move || {
+            let semaphore = semaphore(0);
+            move || on(&semaphore, |semaphore| semaphore.try_acquire().is_err())
+        });
+}
+
+fn on<F>(semaphore: &Arc<Semaphore>, operation: F) -> impl FnMut() -> bool + use<F>
+where
+    F: Fn(&Arc<Semaphore>) -> bool,
+{
+    let semaphore = Arc::clone(semaphore);
+    move || operation(&semaphore)
 }
 
 fn services(table: &mut Table) {

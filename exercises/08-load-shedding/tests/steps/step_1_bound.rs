@@ -64,7 +64,7 @@ async fn a_full_queue_refuses_at_once() {
     assert_eq!(
         (third, shedder.snapshot()),
         (Reason::Full, Snapshot { limit: 1, running: 1, waiting: 2 }),
-        "one runs, two wait, and so many may: the next is refused at its first poll, and takes no chair. A queue \\
+        "one runs, two wait, and so many may: the next is refused at its first poll, and takes no chair. A queue \
          without an end is where an overload stays when its cause has gone"
     );
 }
@@ -131,7 +131,7 @@ async fn who_waits_is_woken() {
 
     assert!(
         answer.is_ok_and(|answer| answer.is_ok()),
-        "the place was given back after 20 ms, and the request that waits for it was not woken: who gives a place \\
+        "the place was given back after 20 ms, and the request that waits for it was not woken: who gives a place \
          back has to tell the next"
     );
 }
@@ -191,7 +191,7 @@ async fn a_caller_that_has_gone_leaves_no_trace() {
     diary.ask(&mut vec![next]);
     insta::assert_snapshot!(
         diary.text,
-        "Barbara was given the place, and was dropped before she could see it: it goes to the next, or it is lost \\
+        "Barbara was given the place, and was dropped before she could see it: it goes to the next, or it is lost \
          for ever",
         @"0.000s   Edsger    begins"
     );
@@ -235,7 +235,7 @@ async fn a_refusal_says_when_to_come_back_and_not_to_all_the_same() {
     let different = times.iter().collect::<BTreeSet<_>>().len();
     assert!(
         different > 450 && longest - shortest > 900 * MILLISECOND,
-        "500 who are refused together come back together, unless each draws a time of its own: of these only \\
+        "500 who are refused together come back together, unless each draws a time of its own: of these only \
          {different} are different, from {shortest:?} to {longest:?}"
     );
     let mean = times.iter().sum::<Duration>() / 500;

@@ -1,9 +1,9 @@
-//! A place taken and given back, and a refusal.
+//! A place taken and given back, borrowed and owned, and a refusal.
 
 use stopwatch::{RowBuilder, now};
 
 use super::subject::{Config, Limit, Request, Shedder};
-use crate::{FULL, PLACES, TAKEN};
+use crate::{FULL, OWNED, PLACES, TAKEN};
 
 fn shedder(places: usize) -> Shedder {
     let config = Config { limit: Limit::Fixed(places), max_waiting: 0, ..Config::default() };
@@ -15,6 +15,13 @@ pub fn row(row: RowBuilder<'_>) -> RowBuilder<'_> {
         let shedder = shedder(PLACES);
         move || {
             let shedder = shedder.clone();
+            move || now(shedder.call(Request::default(), || async {})).is_ok()
+        }
+    })
+    .case(OWNED, || {
+        let shedder = shedder(PLACES);
+        move || {
+            let shedder = shedder.clone();
             move || now(shedder.acquire(Request::default())).is_ok()
         }
     })
@@ -23,7 +30,7 @@ pub fn row(row: RowBuilder<'_>) -> RowBuilder<'_> {
         std::mem::forget(now(shedder.acquire(Request::default())).expect("one place"));
         move || {
             let shedder = shedder.clone();
-            move || now(shedder.acquire(Request::default())).is_err()
+            move || now(shedder.call(Request::default(), || async {})).is_err()
         }
     })
 }
