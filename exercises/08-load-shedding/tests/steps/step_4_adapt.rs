@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::future::pending;
 use std::task::Poll;
 use std::time::Duration;
 
 use load_shedding::Outcome::{Done, Overloaded};
 use load_shedding::{Aimd, Config, Gradient, Limit, Outcome, Permit, Request, Shedder, Snapshot};
+use tokio::time::timeout;
 
 use super::{Caller, Diary, MILLISECOND, NANOSECOND, SECOND, at_once, begun, shedder, take, wait};
 
@@ -77,6 +79,20 @@ async fn a_limit_of_good_requests_raises_it_by_one() {
         "the work of a `call` came to its end, so it is `Done`, and a good request as any other"
     );
 
+    let shedder = adapting(aimd(4));
+    let old = take(&shedder, 2);
+    stream(&shedder, 2, 4, Done);
+    let more = take(&shedder, 3);
+    end(old, Done);
+    stream(&shedder, 2, 3, Done);
+    assert_eq!(
+        limit(&shedder),
+        6,
+        "the limit is 5, and five good requests end, two of which began when it was 4. A cut makes older requests say \
+         nothing; a raise doesn't"
+    );
+    drop(more);
+
     let shedder = adapting(aimd(1));
     let runs = take(&shedder, 1);
     let mut callers =
@@ -100,9 +116,15 @@ async fn a_limit_that_is_not_used_does_not_grow() {
          in the morning"
     );
     stream(&shedder, 5, 9, Done);
+    stream(&shedder, 4, 100, Done);
     let nearly = limit(&shedder);
     stream(&shedder, 5, 1, Done);
-    assert_eq!((nearly, limit(&shedder)), (10, 11), "with half of it in use, it grows");
+    assert_eq!(
+        (nearly, limit(&shedder)),
+        (10, 11),
+        "with half of it in use, it grows: after nine such requests, and a tenth. A hundred of a quiet minute in between don't \
+         count, and take nothing from what was counted"
+    );
     stream(&shedder, 5, 1_000, Done);
     assert_eq!(limit(&shedder), 11, "5 are less than half of 11");
 }
@@ -130,6 +152,18 @@ async fn an_overload_cuts_the_limit_by_a_share() {
         (nearly, limit(&shedder)),
         (9, 10),
         "9 good requests, an overload, and then 8 and 9 good ones: a cut begins a new count"
+    );
+
+    let shedder = adapting(Aimd { min: 10, ..aimd(10) });
+    stream(&shedder, 10, 9, Done);
+    stream(&shedder, 1, 1, Overloaded);
+    stream(&shedder, 10, 9, Done);
+    let nearly = limit(&shedder);
+    stream(&shedder, 10, 1, Done);
+    assert_eq!(
+        (nearly, limit(&shedder)),
+        (10, 11),
+        "a limit that is at `min` can't be cut any further, but the overload begins a new count all the same"
     );
 }
 
@@ -180,6 +214,15 @@ async fn a_cancelled_request_says_nothing() {
     stream(&shedder, 10, 1, Done);
     assert_eq!(limit(&shedder), 11, "and with the tenth it grows");
 
+    let shedder = adapting(aimd(1));
+    let leaves = timeout(SECOND, shedder.call(Request::default(), pending::<()>)).await;
+    assert!(leaves.is_err(), "the work hangs");
+    assert_eq!(
+        limit(&shedder),
+        1,
+        "a `call` whose caller has gone: its work did not come to an end, so it is not `Done`"
+    );
+
     let probing = following(Gradient { probe_calls: 1, ..gradient() });
     drop(take(&probing, 1));
     assert_eq!(
@@ -216,7 +259,14 @@ async fn a_lower_limit_takes_no_place_away() {
     permits.truncate(5);
     assert!(waits.poll().is_pending(), "with five running, nobody begins");
     permits.truncate(4);
-    assert!(waits.poll().is_ready(), "with four, the next does");
+    let Poll::Ready(Ok(permit)) = waits.poll() else { panic!("with four, the next does") };
+    permit.finish(Overloaded);
+    assert_eq!(
+        limit(&shedder),
+        2,
+        "Ada came before the cut and began after it. The overload that she met is one of the limit of now, 5, and cuts it \
+         again"
+    );
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -293,6 +343,20 @@ async fn a_probe_is_at_the_lowest_limit_and_its_mean_latency_counts() {
         30.080s  18 of 10 ms          17
         "
     );
+
+    let shedder = following(gradient());
+    probe(&shedder).await;
+    wait(30 * SECOND).await;
+    for _ in 0..3 {
+        round(&shedder, 1, 3 * NO_LOAD).await;
+    }
+    round(&shedder, 9, 5 * NO_LOAD).await;
+    assert_eq!(
+        limit(&shedder),
+        12,
+        "what is below takes 30 ms now instead of 10, so 50 ms are well tolerated. The last probe alone says what is normal: \
+         beside the shortest of all probes, or a mean of them, everything is slow for ever, and the limit falls"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,6 +382,17 @@ async fn the_limit_follows_the_gradient_of_the_latency() {
         limit(&instant),
         12,
         "no time without load, and no time under it, on a clock that is too coarse: that is as fast as without load"
+    );
+    let quick = following(gradient());
+    for _ in 0..3 {
+        round(&quick, 1, MILLISECOND * 2 / 5).await;
+    }
+    round(&quick, 9, MILLISECOND).await;
+    assert_eq!(
+        limit(&quick),
+        10,
+        "0.4 ms without load, 0.8 are tolerated, and 1 ms makes 9 × 0.8 + √9: in whole milliseconds a cache takes no time at \
+         all"
     );
     let mut permits = take(&shedder, 9);
     wait(NO_LOAD).await;
@@ -377,6 +452,14 @@ async fn a_gradient_that_is_not_used_does_not_raise_the_limit() {
         "the first request of this window ran alone, and then 8 ran at a time: one that ends with half of the limit in use is \
          enough"
     );
+    for _ in 0..9 {
+        round(&shedder, 4, NO_LOAD).await;
+    }
+    assert_eq!(
+        limit(&shedder),
+        12,
+        "after that window come four in which at most 4 of 12 places were in use: each window is judged by its own requests"
+    );
     let shedder = following(gradient());
     probe(&shedder).await;
     round(&shedder, 9, 25 * MILLISECOND).await;
@@ -414,6 +497,29 @@ async fn a_request_from_before_a_probe_says_nothing_in_it() {
         limit(&shedder),
         12,
         "one that began in the probe and ended after it says nothing about the limit of now, nor do its 10 s"
+    );
+
+    let shedder = following(gradient());
+    probe(&shedder).await;
+    round(&shedder, 5, SECOND).await;
+    let mut old = take(&shedder, 9);
+    wait(30 * SECOND).await;
+    let oldest = old.split_off(8);
+    end(old, Done);
+    probe(&shedder).await;
+    assert_eq!(
+        limit(&shedder),
+        9,
+        "30 s after the last probe eight requests end, and nobody has come or asked since. It is time for a probe all the \
+         same, and they began before it"
+    );
+    end(oldest, Done);
+    round(&shedder, 9, NO_LOAD).await;
+    assert_eq!(
+        limit(&shedder),
+        12,
+        "nine requests of 10 ms are the first window after the probe. One that began before the probe and ends after it is \
+         not in it, nor are the five before the probe, whose window the probe has cut off"
     );
 }
 

@@ -3,8 +3,11 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::future::{pending, ready};
+use std::sync::mpsc;
+use std::thread;
 
 use load_shedding::{CallError, Throttle, ThrottleConfig, Throttled};
+use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::{MILLISECOND, SECOND, wait};
@@ -189,6 +192,30 @@ async fn what_is_held_back_is_not_run() {
 
     assert_eq!(ran.get() + held_back, 100, "each is either run or held back");
     assert!(held_back >= 95, "p is 0.999, but only {held_back} of 100 were held back");
+}
+
+#[test]
+fn what_a_caller_hands_over_may_ask_the_throttle() {
+    let (tell, told) = mpsc::channel();
+    // A thread that waits for a lock that it holds itself waits for ever: it is a thread of its own.
+    thread::spawn(move || {
+        let clock = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let clock = clock.expect("a runtime");
+        let throttle = throttle(2.0);
+        let ask = || throttle.reject_probability();
+        let answer = clock.block_on(async {
+            let operation = async || Ok::<_, ()>(ask());
+            throttle.call(operation, |_| ask() > 0.0).await
+        });
+        let _ = tell.send(answer);
+    });
+
+    assert_eq!(
+        told.recv_timeout(5 * SECOND),
+        Ok(Ok(0.5)),
+        "the operation and `accepted` are somebody else's code, and may ask the throttle, which waits for its lock: neither \
+         runs while you hold it. And one request is out, of which nobody knows yet whether it is accepted: 1 / 2"
+    );
 }
 
 /// Requests a second that reach a server of 100 a second, when so many times as many are asked for.

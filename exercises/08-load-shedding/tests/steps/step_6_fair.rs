@@ -92,6 +92,11 @@ async fn a_flood_takes_nothing_from_another_tenant() {
 async fn thirds_of_a_second_add_up() {
     let fair = Fair::new(&FairConfig { per_second: 3, burst: 1, max_tenants: 1 }).unwrap();
     let mut count = admitted(&fair, "ada", 1);
+    assert_eq!(
+        fair.try_admit("ada"),
+        Err(OverShare { retry_after: Duration::from_nanos(333_333_333) }),
+        "a third of a second, cut to the nanosecond. In whole milliseconds a tenant of 2,000 a second would have no limit"
+    );
     for _ in 0..3_000 {
         wait(Duration::from_millis(100)).await;
         count += admitted(&fair, "ada", 1);
@@ -187,5 +192,25 @@ async fn a_full_bucket_makes_room() {
         admitted(&fair, "ada", 100),
         1,
         "Ada is a newcomer now. In the shared bucket one token has come since it was emptied a nanosecond ago"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_bucket_is_full_first_makes_room() {
+    let fair = fair(2);
+    admitted(&fair, "ada", 20);
+    admitted(&fair, "barbara", 10);
+    wait(100 * MILLISECOND).await;
+    admitted(&fair, "edsger", 5);
+    assert_eq!(admitted(&fair, "newcomers", 100), 20, "Ada and Edsger have the two buckets");
+
+    wait(50 * MILLISECOND).await;
+
+    assert_eq!(
+        admitted(&fair, "grace", 100),
+        20,
+        "of two tenants that have one, Ada came first, and hers is full in 50 ms; Edsger's is full now. So Grace has one of her \
+         own, and not the 5 tokens that are in the shared one. Whoever remembers when to look for a full bucket next has to \
+         think of those that came since"
     );
 }
