@@ -252,4 +252,21 @@ async fn the_delay_is_settled_when_a_call_begins() {
     );
     assert!(hedges(&hedger).await, "the next one has the new one");
     sleep(SECOND).await;
+
+    let hedger = percentile(99, 10, 10);
+    learn(&hedger, [30; 10]).await;
+    let diary = Diary::new();
+    let leaves = timeout(20 * MILLISECOND, hedger.call(|_| play(&diary, "original", Hangs)));
+    let others = async {
+        sleep(5 * MILLISECOND).await;
+        learn(&hedger, [1; 10]).await;
+    };
+    let (left, ()) = tokio::join!(leaves, others);
+    assert!(left.is_err(), "it hangs");
+    assert_eq!(
+        hedger.delay(),
+        ms(1),
+        "a caller left after 20 ms, before the 30 ms with which its call began were over: no sample. That a call which begins \
+         now is late after 1 ms makes no difference"
+    );
 }

@@ -1,6 +1,6 @@
 //! Step 4: hedges are paid for, and a dependency that says no is left alone.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -49,6 +49,23 @@ async fn without_a_token_the_original_goes_on_alone() {
     assert_eq!(budget.balance(), 0, "two hedges, two tokens");
     let (outcome, _) = call(&hedger, Fails(500), Good(1)).await;
     assert_eq!(outcome, "original's error", "and not one of the budget");
+
+    let held = paid_by(&bucket(0, 100));
+    held.hold(SECOND);
+    for (hedger, why) in [(&hedger, "there is no token"), (&held, "a pushback holds")] {
+        let made = Cell::new(0);
+        let call = hedger.call(|_| {
+            made.set(made.get() + 1);
+            play(&diary, "original", Good(20))
+        });
+        assert_eq!(call.await, Ok("original"));
+        assert_eq!(
+            made.get(),
+            1,
+            "{why}, so there is no second request, and the operation is not called to make one: it may count its calls, or \
+             take a connection"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,6 +117,18 @@ async fn each_call_with_a_good_answer_earns_its_share_once() {
         "one answer, whichever request had it, less the hedge"
     );
     assert_eq!(earned(Good(12), Good(5)).await, 10 - 100, "two requests are one call");
+    for (original, hedge) in [
+        (Fails(15), Good(30)),
+        (Panics(15), Good(30)),
+        (Good(500), Fails(5)),
+        (Good(500), Panics(5)),
+    ] {
+        assert_eq!(
+            earned(original, hedge).await,
+            10 - 100,
+            "one request failed, and then the other had a good answer: the call ended with it, so it earns"
+        );
+    }
     assert_eq!(
         earned(Fails(5), Hangs).await,
         0,

@@ -197,6 +197,16 @@ async fn calls_among_instances_teach_and_earn_like_any_other() {
         "five originals were overtaken after 30 ms, and five answered after 5: six in ten samples don't exceed 30 ms. A \
          hedge's answer is no sample"
     );
+    for _ in 0..10 {
+        let diary = Diary::new();
+        let call = ask(&hedger, PAYMENT, &pool, &[Hangs; 2], &diary);
+        assert!(timeout(60 * MILLISECOND, call).await.is_err(), "it hangs");
+    }
+    assert_eq!(
+        hedger.delay(),
+        Some(30 * MILLISECOND),
+        "the callers of ten payments left. A payment has no delay that could be over, so these leave no samples"
+    );
 }
 
 /// Sends so many originals, which take turns, and keeps those out whose instance is among `kept` while `then` runs.

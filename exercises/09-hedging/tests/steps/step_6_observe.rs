@@ -227,6 +227,19 @@ async fn an_abandoned_attempt_is_not_an_overtaken_one() {
         ],
         "no attempt had an answer. That the user has gone says nothing about an instance; that another one was faster does"
     );
+
+    let (hedger, told) = observed();
+    for (original, hedge) in [(Fails(12), Hangs), (Hangs, Fails(2))] {
+        assert!(
+            timeout(25 * MILLISECOND, call(&hedger, original, hedge)).await.is_err(),
+            "one fails, and the other hangs"
+        );
+    }
+    assert_eq!(
+        *told.lock().unwrap(),
+        "original: failed after 12ms\nhedge: abandoned after 15ms\nhedge: failed after 2ms\noriginal: abandoned after 25ms\n",
+        "an error overtakes nobody: only a good answer does. What is left is dropped because the caller left"
+    );
 }
 
 /// A breaker in its simplest form: an instance that gave no good answer five times in a row is out.
