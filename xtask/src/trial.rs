@@ -19,7 +19,7 @@ pub fn run(workbook: &Workbook, exercise: &Exercise, lib: &[u8]) -> Result<Ran> 
     let trial = Workbook::copy_at(root.clone(), target.to_owned());
 
     let turn = Turn::wait(workbook);
-    // Another path than the exercise's own: cargo would take the two for one, and build both anew.
+    // Another path than the exercise's own: cargo would take the two for one, and build both again.
     let folder = Path::new("trial").join(&exercise.folder);
     let manifest = files::read_text(&workbook.root.join("Cargo.toml"))?;
     let manifest = with_member(&manifest, &format!("trial/{}", exercise.folder), &workbook.root)?;

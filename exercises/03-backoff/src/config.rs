@@ -7,11 +7,12 @@ use std::time::Duration;
 pub struct Config {
     /// The delay before the first retry, before jitter; above zero.
     pub base: Duration,
-    /// Each delay is so many times the one before; at least 1. With 1 the delays don't grow.
+    /// How many times as long each delay is as the delay before; at least 1. With 1 the delays
+    /// don't grow.
     pub factor: u32,
     /// No delay is longer, jitter included; at least `base`, up to [`Duration::MAX`].
     pub cap: Duration,
-    /// What chance does to a delay.
+    /// How a delay is randomised.
     pub jitter: Jitter,
 }
 

@@ -10,7 +10,7 @@ use rand::{Rng, RngExt};
 pub enum Verdict {
     /// It may go away: worth another attempt.
     Retry,
-    /// As [`Retry`](Self::Retry), and the server asks to be left alone for so long (see
+    /// As [`Retry`](Self::Retry), and the server asks to be left alone for this long (see
     /// [`retry_after`](crate::retry_after)).
     RetryAfter(Duration),
     /// It stays, or another attempt could do harm.
@@ -37,7 +37,7 @@ pub enum Why {
     /// [`Verdict::Stop`].
     #[error("the error is not worth a retry: handle it")]
     NotWorthIt,
-    /// There were as many attempts as may be.
+    /// All attempts are used up.
     #[error("every attempt failed: use a fallback, or try much later")]
     AttemptsUsed,
     /// The next attempt could not begin before `max_total` is over.

@@ -1,12 +1,12 @@
-// A retry budget: retries are a share of what a dependency is asked anyway, so that they can't
-// become the load that keeps it down.
+// A retry budget: it holds retries to a share of the requests that a dependency gets anyway, so
+// that they can't become the load that keeps it down.
 //
 // The parts, from the outside in:
 //
 // - `RetryBudget`, the shell: reads the clock and takes the lock.
 // - `Core`, the accounts: plain data and plain functions that are told what time it is.
 // - `Floor`, a small allowance that needs no deposit.
-// - `Window`, what was earned and spent of late.
+// - `Window`, what was earned and spent recently.
 
 // This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
 // order of the chapter (`cargo xtask book --open retry-budget`). Add fields and functions as you
@@ -60,7 +60,7 @@ impl RetryBudget {
     }
 
     /// Pays for one retry, which the caller then makes: with an earned token if there is one, else with one of
-    /// the floor. It waits for other threads, and for nothing else.
+    /// the floor. It may wait for the lock, and for nothing else.
     ///
     /// # Errors
     /// When neither account has a whole token. Nothing is taken then.
@@ -156,8 +156,8 @@ struct Floor {
 /// What was earned less what was spent in the last window.
 ///
 /// A deposit or a retry counts for at least nine tenths of a window, and for no more than one. So nine tenths
-/// of a window hold at most the share of a whole window's requests; and from the beginning on, the retries are
-/// at most the share. They may be fewer, for a part of a token expires with its window.
+/// of a window hold at most the share of a whole window's requests; and counted from the beginning, the
+/// retries are at most the share. They may be fewer: a part of a token expires with its window.
 struct Window {
     // step 3: what it has to remember
 }

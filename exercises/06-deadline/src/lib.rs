@@ -1,11 +1,11 @@
 // Deadlines: the moment by which a request must be answered, carried along with it, so that nobody
-// works for somebody who has given up.
+// works for a caller who has given up.
 //
 // The parts, from the inside out:
 //
 // - `Deadline`, a moment: how much is left, what a call below may have, and work that ends with it.
-// - the wire: `parse_grpc_timeout`, `format_grpc_timeout` and their like for `x-deadline`. Pure
-//   functions of bytes and, where there is no way around it, of the wall clock's time.
+// - the wire: `parse_grpc_timeout`, `format_grpc_timeout` and their counterparts for `x-deadline`.
+//   Pure functions of bytes and, where there is no way around it, of the wall clock's time.
 // - `Gate`, where a request comes in and is given its deadline; `Deadline::carry`, where a call
 //   goes out with less than that.
 // - `Checkpoint`, for work that can't be dropped.
@@ -53,10 +53,11 @@ pub const X_DEADLINE: &str = "x-deadline";
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The longest budget, 30 years. More is cut to it: clocks of some systems end after a century.
+    /// The longest budget, 30 years. Longer budgets are cut to it: the clocks of some systems end
+    /// after a century.
     pub const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-    /// So much time from now on; 0 is a deadline that has passed.
+    /// A deadline that is `budget` from now; a budget of 0 gives a deadline that has passed.
     pub fn after(budget: Duration) -> Self {
         todo!("step 1: so much time from now on")
     }
@@ -71,7 +72,7 @@ impl Deadline {
         todo!("step 1: nothing remains")
     }
 
-    /// The deadline of a call that is made for the sake of this one: after `budget`, but at least
+    /// The deadline of a call that is made on behalf of this one: after `budget`, but at least
     /// `buffer` before this one, which is what the caller keeps for itself. Expired if `buffer` is all
     /// that is left, or more.
     pub fn child(self, budget: Duration, buffer: Duration) -> Self {
@@ -82,8 +83,8 @@ impl Deadline {
     // Work that ends with it
 
     /// Runs `work` until the deadline. When it has passed already, `work` is not even called. When it
-    /// passes meanwhile, the future is dropped at its await. Of a result and a deadline that are there
-    /// at the same time, the result counts.
+    /// passes meanwhile, the future is dropped at its await. When the result and the deadline come at
+    /// the same time, the result counts.
     ///
     /// tokio's timers tick in milliseconds, so the end may come one millisecond late.
     ///
@@ -98,15 +99,15 @@ impl Deadline {
         todo!("step 2: run the work under this deadline")
     }
 
-    /// Waits, before another try, say; but not if the deadline would have passed when the pause is
-    /// over: who can't do anything after a pause need not wait for its end.
+    /// Waits, for instance before another try, but not if the deadline would have passed by the end
+    /// of the pause: a caller who can't do anything after a pause need not wait for its end.
     ///
     /// By tokio's ticks the pause may end one millisecond late, and so after a deadline that was closer
     /// than that. It is `Ok` all the same: [`run`](Self::run) looks at the clock again.
     ///
     /// # Errors
-    /// At once, [`Expired::NotStarted`], when less than `pause` is left, or just as much; so always
-    /// after the deadline, also for a pause of 0.
+    /// At once, [`Expired::NotStarted`], when `pause` or less is left; so always after the
+    /// deadline, even for a pause of 0.
     pub async fn sleep(self, pause: Duration) -> Result<(), Expired> {
         todo!("step 2: a pause, if there is time for it")
     }
@@ -133,12 +134,12 @@ impl Deadline {
 
     /// Runs `work` on a thread for blocking work, until the deadline. A thread can't be dropped: `work`
     /// has to ask its [`Checkpoint`] before each unit of work, and return when it is told to stop. It is
-    /// told so from the deadline on, and when the future that this returns is dropped; if either happens
-    /// before a thread was free, `work` is not called at all. It is dropped then, with what it holds, when
-    /// a thread is free.
+    /// told to stop from the deadline on, and once the returned future is dropped. If either happens
+    /// before a thread is free, `work` is not called at all: it is dropped, with what it holds, when a
+    /// thread is free.
     ///
-    /// The deadline's passing is returned at once; the thread may still be busy with its last unit. Of a
-    /// result and a deadline that are there at the same time, the result counts, as for [`run`](Self::run).
+    /// The deadline's passing is returned at once; the thread may still be busy with its last unit. When
+    /// the result and the deadline come at the same time, the result counts, as for [`run`](Self::run).
     ///
     /// # Errors
     /// [`Expired::NotStarted`] if the deadline had passed already, [`Expired::Cancelled`] if it passed
@@ -183,9 +184,9 @@ pub fn parse_grpc_timeout(value: &[u8]) -> Result<Duration, WireError> {
     todo!("step 3: digits and a unit")
 }
 
-/// Writes a `grpc-timeout`, in the finest unit that has room in eight digits, and rounded down: nobody
-/// is given more time than there is. 0 is `0n`. Up to 99,999,999 hours, to which more is cut, what is cut
-/// off is less than a hundred-thousandth.
+/// Writes a `grpc-timeout`, in the finest unit that has room in eight digits, and rounded down: nobody is
+/// given more time than there is. 0 is `0n`. Longer times are cut to 99,999,999 hours. Up to there,
+/// rounding takes off less than a hundred-thousandth.
 pub fn format_grpc_timeout(remaining: Duration) -> String {
     todo!("step 3: eight digits at most, and their unit")
 }
@@ -200,19 +201,19 @@ pub fn parse_x_deadline(value: &[u8], now: SystemTime) -> Result<Duration, WireE
 }
 
 /// Writes an `x-deadline`: the moment that is `remaining` after `now`, as [`timestamp::write`] writes it, so
-/// rounded down to the millisecond. `now` is what this machine takes to be the time. Whatever the two are, it
-/// doesn't panic: a moment after [`timestamp::last`] is written as that.
+/// rounded down to the millisecond. `now` is what this machine takes to be the time. It never panics: a
+/// moment after [`timestamp::last`] is written as [`timestamp::last`].
 pub fn format_x_deadline(remaining: Duration, now: SystemTime) -> String {
     todo!("step 3: the moment, as `timestamp::write` writes it")
 }
 
 /// What the headers of a request say about its time. `grpc-timeout` decides, and `x-deadline` is read
-/// only where there is none: it is as good as the two clocks agree. `None` if there is neither. Of
-/// several headers of one name the first counts.
+/// only where there is none: it is only as good as the agreement of the two clocks. `None` if there
+/// is neither. Of several headers of one name the first counts.
 ///
 /// # Errors
-/// When the header that decides can't be read, be it as a deadline or as text. Nothing is made of the
-/// other one then: a caller that meant to set a deadline should learn that it has not.
+/// When the header that decides can't be read, as a deadline or as text. The other one doesn't take
+/// its place: a caller that meant to set a deadline should learn that it has not.
 pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Duration>, WireError> {
     todo!("step 3: the header that decides, read")
 }
@@ -224,8 +225,8 @@ pub fn read_budget(headers: &HeaderMap, now: SystemTime) -> Result<Option<Durati
 ///
 /// With an `Arc<Gate>` in the state of an axum router, each handler that takes a [`Deadline`] gets that
 /// of its request. A middleware that takes one gets the same: the first to ask has the request admitted,
-/// and counted, and leaves the deadline in the request's extensions for the others. The time that passes
-/// before the first asks, in a queue or the layers in front, is not counted, but in an `x-deadline`.
+/// and counted, and leaves the deadline in the request's extensions for the others. Time that passes
+/// before the first asks, in a queue or in layers in front, counts only in an `x-deadline`.
 #[derive(Debug)]
 pub struct Gate {
     limits: Limits,

@@ -242,8 +242,8 @@ impl CircuitBreaker {
             share.tally.rejected.raise();
             return Err(Rejected::Open { retry_after: Duration::from_nanos(left) });
         }
-        // Whoever held the lock has lent the window again, as a rule: two threads that take it back from each other
-        // could go on with that.
+        // The last holder of the lock has, as a rule, lent the window again. So look first: two threads could go on
+        // taking it back from each other.
         self.readable.with_core(|core, now| match self.admit(share) {
             Some(ticket) => Ok(ticket),
             None => self.taken_back(core, |core| core.admit(now)),

@@ -63,7 +63,7 @@ async fn results_come_back_from_the_words_in_their_order() {
             ..Config::default()
         };
         let (looked_at, alone) = (breaker(config.clone()), breaker(config));
-        // A failure every third call: whoever mixes up old and new lets the wrong one slide out.
+        // A failure every third call: code that mixes up old and new lets the wrong one slide out.
         for call in 0..200 {
             let outcome = if call % 3 == 0 { Outcome::Failure } else { Outcome::Success };
             for breaker in [&looked_at, &alone] {

@@ -1,6 +1,6 @@
 //! right: written from the page and the starter alone: seconds and nanoseconds put together by hand, only blanks and tabs trimmed
 
-// Retries that wait longer each time, and not all for the same time.
+// Retries that wait longer each time, and whose waits differ from client to client.
 //
 // This file is yours: every `todo!` and every comment that begins with `step` is a task, in the
 // order of the chapter (`cargo xtask book --open backoff`). Add fields and functions as you need
@@ -8,7 +8,8 @@
 //
 // - [`Backoff`] and [`Delays`]: how long to wait, as plain numbers. No clock, no sleep.
 // - [`Retry`]: the loop that runs an operation, sleeps and gives up. `pause` decides, `run` obeys.
-// - [`retry_after`], [`client_rng`]: what a server asks for, and chance that clients don't share.
+// - [`retry_after`], [`client_rng`]: what a server asks for, and randomness that clients don't
+//   share.
 //
 // Attempts are counted from 1, retries from 0: retry 0 is the wait between the first attempt and the
 // second.
@@ -133,7 +134,7 @@ impl Retry {
     /// would be too soon, and the server's alone would be the same for all clients. No request to wait
     /// shortens a delay, and one for longer than the cap ends the retries.
     ///
-    /// Cancellation: dropping the future drops the operation or the sleep; nothing runs on.
+    /// Cancellation: dropping the future drops the operation or the sleep; nothing keeps running.
     ///
     /// # Errors
     /// [`GaveUp`], with the operation's last error.
@@ -218,8 +219,8 @@ impl Retry {
 // The server, and the other clients
 
 /// The value of a `Retry-After` header (RFC 9110, section 10.2.3): whole seconds, or an HTTP date,
-/// which is compared with `now`. A date in the past asks for nothing. `None` for what is neither, so
-/// that the caller goes by its own delay.
+/// which is compared with `now`. A date in the past asks for nothing. `None` for anything else: the
+/// caller then uses its own delay.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

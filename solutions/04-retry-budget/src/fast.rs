@@ -82,7 +82,8 @@ impl RetryBudget {
             return;
         }
         let now = Instant::now();
-        // Relaxed: all that is said is in the word. Added in vain, the deposit is made anew.
+        // Relaxed: the word says it all. If it was taken back meanwhile, this addition is lost, and the core
+        // makes the deposit.
         if !self.is_lent(self.nanos(now))
             || self.earned.fetch_add(self.deposit, Ordering::Relaxed) < LEAST
         {

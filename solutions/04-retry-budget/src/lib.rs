@@ -1,12 +1,12 @@
-// A retry budget: retries are a share of what a dependency is asked anyway, so that they can't
-// become the load that keeps it down.
+// A retry budget: it holds retries to a share of the requests that a dependency gets anyway, so
+// that they can't become the load that keeps it down.
 //
 // The parts, from the outside in:
 //
 // - `RetryBudget`, the shell: reads the clock and takes the lock.
 // - `Core`, the accounts: plain data and plain functions that are told what time it is.
 // - `Floor`, a small allowance that needs no deposit.
-// - `Window`, what was earned and spent of late.
+// - `Window`, what was earned and spent recently.
 
 use std::fmt;
 use std::mem;
@@ -54,7 +54,7 @@ impl RetryBudget {
     }
 
     /// Pays for one retry, which the caller then makes: with an earned token if there is one, else with one of
-    /// the floor. It waits for other threads, and for nothing else.
+    /// the floor. It may wait for the lock, and for nothing else.
     ///
     /// # Errors
     /// When neither account has a whole token. Nothing is taken then.
@@ -221,18 +221,18 @@ impl Floor {
 // ---------------------------------------------------------------------------------------------
 // The window
 
-/// So many slots make a window, the one being filled included. An amount counts until ten slots have
+/// The slots of a window, including the slot being filled. An amount counts until ten slots have
 /// begun, its own included.
 ///
 /// Any stretch of time holds at most the share of its own requests and those of the window before it: a
-/// span of one window that straddles the slots sees twice the share at most.
+/// span as long as a window, across the slots, sees at most twice the share.
 const SLOTS: u32 = 10;
 
 /// What was earned less what was spent in the last window.
 ///
 /// A deposit or a retry counts for at least nine tenths of a window, and for no more than one. So nine tenths
-/// of a window hold at most the share of a whole window's requests; and from the beginning on, the retries are
-/// at most the share. They may be fewer, for a part of a token expires with its window.
+/// of a window hold at most the share of a whole window's requests; and counted from the beginning, the
+/// retries are at most the share. They may be fewer: a part of a token expires with its window.
 ///
 /// The slots lie on a grid that begins when the budget does and never moves, so it makes no difference
 /// how often somebody looks.

@@ -34,8 +34,8 @@ impl Bulkhead {
         Ok(Self { core: Arc::new(Mutex::new(Core::new(config))) })
     }
 
-    /// Takes a place if one is free, without waiting. Those who wait come first: while there are any,
-    /// none is free.
+    /// Takes a place if one is free, without waiting. Waiters come first: while anybody waits, no
+    /// place is free.
     ///
     /// # Errors
     /// [`Rejected::Full`] when all places are taken.
@@ -44,18 +44,19 @@ impl Bulkhead {
         Ok(Permit { bulkhead: self.clone() })
     }
 
-    /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
-    /// come when its future is first polled. It needs tokio's timer only if it has to wait.
+    /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller
+    /// arrives when its future is first polled. It needs tokio's timer only if it has to wait.
     ///
     /// Cancellation: dropping the future leaves the queue. A place that was granted to it meanwhile
     /// goes to the next.
     ///
     /// # Errors
-    /// [`Rejected::Full`] at once when all places are taken and as many wait as may;
+    /// [`Rejected::Full`] at once when all places are taken and the queue is full;
     /// [`Rejected::WaitedTooLong`] when the time is over and no place has been granted.
     ///
     /// # Panics
-    /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then too.
+    /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then as
+    /// well.
     pub async fn acquire(&self) -> Result<Permit, Rejected> {
         let ticket = match self.with_core(Core::enter_or_queue)? {
             Arrival::Entered => return Ok(Permit { bulkhead: self.clone() }),
@@ -121,8 +122,8 @@ impl Bulkhead {
         })
     }
 
-    /// The one place where the lock is held. Nobody else's code runs under it: no operation, and no
-    /// waker either, whose `wake`, `clone` and `drop` are an executor's.
+    /// The one place where the lock is held. No foreign code runs under it: no operation, and no
+    /// waker, whose `wake`, `clone` and `drop` belong to an executor.
     fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut core)
@@ -172,11 +173,10 @@ impl fmt::Debug for Bulkhead {
     }
 }
 
-/// A place that is taken. Dropping it gives the place back, or on to the first of those who wait.
+/// A place in use. Dropping the permit gives the place back, or passes it on to the first waiter.
 ///
-/// It borrows nothing: move it to where the work is. It must live as long as the work does, and it does
-/// if it is moved into the task or the closure that does the work. A permit that is forgotten
-/// ([`std::mem::forget`]) is a place that is gone for good.
+/// It borrows nothing, and must live as long as the work: move it into the task or the closure that
+/// does the work. A permit that is forgotten ([`std::mem::forget`]) is a place that is gone for good.
 #[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
 pub struct Permit {
     bulkhead: Bulkhead,
@@ -203,8 +203,8 @@ impl fmt::Debug for Permit {
 struct Core {
     config: Config,
     active: usize,
-    /// Those who wait, in order of arrival, so their tickets ascend. Whoever is granted a place is
-    /// taken out: a waiter that doesn't find itself here has one.
+    /// Those who wait, in order of arrival, so their tickets ascend. A waiter that is granted a
+    /// place is taken out: one that doesn't find itself here has one.
     queue: VecDeque<Waiter>,
     next_ticket: u64,
     counts: Counts,
@@ -325,12 +325,12 @@ impl Registry {
     }
 
     /// The bulkhead of that name. The first to ask makes it; all get handles to the same one. The
-    /// registry keeps it, with its counts, also when nobody else has a handle any more.
+    /// registry keeps it, with its counts, even when nobody else has a handle any more.
     ///
     /// # Errors
     /// [`RegistryError::Config`] when it has to be made and `config` is out of range: nothing is kept
-    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration, whichever
-    /// field differs, and be that out of range.
+    /// then. [`RegistryError::Differs`] when it exists and any field of its configuration differs, even
+    /// if `config` is out of range.
     pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
         let mut bulkheads = self.bulkheads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bulkhead) = bulkheads.get(name) {

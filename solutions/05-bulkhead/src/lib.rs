@@ -1,10 +1,10 @@
-// A bulkhead: so many calls at once to one dependency and no more, so that a slow one can't take all
-// that the others need.
+// A bulkhead: it limits the calls that run at once to one dependency, so that a slow dependency
+// can't take what the others need.
 //
 // The parts, from the outside in:
 //
 // - `Bulkhead`, the shell: takes the lock, waits, wakes.
-// - `Permit`, a place that is taken, for as long as it lives.
+// - `Permit`, a place in use for as long as the permit lives.
 // - `Core`, who is in and who waits: plain data and plain functions.
 // - `Registry`, the bulkheads of a program by name; `size_for`, how large to make one.
 
@@ -48,8 +48,8 @@ impl Bulkhead {
         Ok(Self { core: Arc::new(Mutex::new(Core::new(config))) })
     }
 
-    /// Takes a place if one is free, without waiting. Those who wait come first: while there are any,
-    /// none is free.
+    /// Takes a place if one is free, without waiting. Waiters come first: while anybody waits, no
+    /// place is free.
     ///
     /// # Errors
     /// [`Rejected::Full`] when all places are taken.
@@ -58,8 +58,8 @@ impl Bulkhead {
         Ok(Permit { bulkhead: self.clone() })
     }
 
-    /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller has
-    /// come when its future is first polled. It needs tokio's timer only if it has to wait.
+    /// Takes a place, or waits for one: first come, first served, for `max_wait` at most. A caller
+    /// arrives when its future is first polled. It needs tokio's timer only if it has to wait.
     ///
     /// A waiter that is granted a place is woken, by the waker of the last poll.
     ///
@@ -67,11 +67,12 @@ impl Bulkhead {
     /// goes to the next.
     ///
     /// # Errors
-    /// [`Rejected::Full`] at once when all places are taken and as many wait as may;
+    /// [`Rejected::Full`] at once when all places are taken and the queue is full;
     /// [`Rejected::WaitedTooLong`] when the time is over and no place has been granted.
     ///
     /// # Panics
-    /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then too.
+    /// When it has to wait, outside of a tokio runtime with its time driver. It leaves the queue then as
+    /// well.
     // ANCHOR: acquire
     pub async fn acquire(&self) -> Result<Permit, Rejected> {
         let (number, max_wait) = match self.with_core(Core::enter_or_queue)? {
@@ -85,7 +86,8 @@ impl Bulkhead {
     }
     // ANCHOR_END: acquire
 
-    /// Runs `operation` in a place. It is not called without one, and may run as long as it likes.
+    /// Runs `operation` while it holds a place. Without a place it is not called; how long it runs
+    /// is not limited.
     ///
     /// Cancellation: dropping the future drops the operation, and then gives the place back. If the
     /// operation hands work to others (a task, a thread), that work goes on without a place: use
@@ -135,8 +137,8 @@ impl Bulkhead {
         self.with_core(|core| core.snapshot())
     }
 
-    /// The one place where the lock is held. Nobody else's code runs under it: no operation, and no
-    /// waker either, whose `wake`, `clone` and `drop` are an executor's.
+    /// The one place where the lock is held. No foreign code runs under it: no operation, and no
+    /// waker, whose `wake`, `clone` and `drop` belong to an executor.
     // ANCHOR: with_core
     fn with_core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,11 +153,10 @@ impl fmt::Debug for Bulkhead {
     }
 }
 
-/// A place that is taken. Dropping it gives the place back, or on to the first of those who wait.
+/// A place in use. Dropping the permit gives the place back, or passes it on to the first waiter.
 ///
-/// It borrows nothing: move it to where the work is. It must live as long as the work does, and it does
-/// if it is moved into the task or the closure that does the work. A permit that is forgotten
-/// ([`std::mem::forget`]) is a place that is gone for good.
+/// It borrows nothing, and must live as long as the work: move it into the task or the closure that
+/// does the work. A permit that is forgotten ([`std::mem::forget`]) is a place that is gone for good.
 // ANCHOR: permit
 #[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
 pub struct Permit {
@@ -358,12 +359,12 @@ impl Registry {
     }
 
     /// The bulkhead of that name. The first to ask makes it; all get handles to the same one. The
-    /// registry keeps it, with its counts, also when nobody else has a handle any more.
+    /// registry keeps it, with its counts, even when nobody else has a handle any more.
     ///
     /// # Errors
     /// [`RegistryError::Config`] when it has to be made and `config` is out of range: nothing is kept
-    /// then. [`RegistryError::Differs`] when it exists and was made with another configuration, whichever
-    /// field differs, and be that out of range.
+    /// then. [`RegistryError::Differs`] when it exists and any field of its configuration differs, even
+    /// if `config` is out of range.
     // ANCHOR: registry
     pub fn get_or_create(&self, name: &str, config: Config) -> Result<Bulkhead, RegistryError> {
         let mut bulkheads = self.lock();
@@ -396,10 +397,10 @@ impl Registry {
 // ---------------------------------------------------------------------------------------------
 // The size
 
-/// How many places this work needs: by Little's law as many as calls run on average, which is the rate
-/// times the time, divided by the share that may be taken, and rounded up: once, at the end, and never to
-/// 0. What the last digits of a float are off by is no part of a place: 100 × 0.14, in floats a little more than 14, are 14
-/// places, and 14.0001 are 15.
+/// How many places this work needs. By Little's law the calls that run on average are the rate times
+/// the time. This number is divided by the share that may be taken, and rounded up: once, at the end,
+/// to 1 or more. An error in the last digits of a float is no part of a place: 100 × 0.14, in floats a
+/// little more than 14, makes 14 places, and 14.0001 makes 15.
 ///
 /// (John Little, 1961: L = λW. It holds for averages, whatever their distributions.)
 ///

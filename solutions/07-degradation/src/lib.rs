@@ -1,7 +1,7 @@
 // Graceful degradation: a service that does less when its dependencies fail, goes on working, and
 // says so.
 //
-// The parts, each on its own but for the last:
+// The parts; all but the last are independent of each other:
 //
 // - `assess`, from the health of the dependencies to a level.
 // - `Features`, what is on at which level: a table.
@@ -38,13 +38,13 @@ pub use types::{
 /// One, in the unit of error rates: whole numbers add up exactly, and ten times 1 % is 10 %.
 const ONE: f64 = 1e9;
 
-/// The level that this health calls for: the first of [`Level::ALL`] whose [`Limit`] puts up with all
-/// three figures. These are the number of unhealthy dependencies, the mean of the error rates and the mean
-/// of the p99s.
+/// The level that this health calls for: the first of [`Level::ALL`] whose [`Limit`] tolerates all three
+/// figures. These are the number of unhealthy dependencies, the mean of the error rates and the mean of
+/// the p99s.
 ///
 /// A dependency is unhealthy if it says so, or if its error rate is [`UNHEALTHY_FROM`] or more. Both means
-/// are those of all dependencies, healthy or not. An error rate outside 0 to 1, NaN included, is that of
-/// a broken meter, and counts as 1. For its mean each rate is rounded to the nearest billionth, as each
+/// are those of all dependencies, healthy or not. An error rate outside 0 to 1, NaN included, comes from a
+/// broken meter, and counts as 1. For its mean each rate is rounded to the nearest billionth, as each
 /// limit is; a p99 counts to the nanosecond. Both means are exact, however long the times are. Without
 /// dependencies the level is normal.
 // ANCHOR: assess
@@ -57,7 +57,8 @@ pub fn assess(health: &[DependencyHealth], limits: &[Limit; 3]) -> Level {
     let errors: u128 = health.iter().map(|one| billionths(error_rate(one))).sum();
     let nanos: u128 = health.iter().map(|one| one.p99.as_nanos()).sum();
     let within = |limit: &Limit| {
-        // A mean is below its limit if the sum is below so many limits: nothing is divided.
+        // A mean is below its limit if the sum is below `count` limits: no division, so no
+        // rounding.
         unhealthy <= limit.unhealthy
             && errors < billionths(limit.error_rate) * count
             && limit.p99.is_none_or(|p99| nanos < p99.as_nanos() * count)
@@ -129,8 +130,8 @@ impl Features {
     }
     // ANCHOR_END: features
 
-    /// What to tell the user of an answer of this feature, or of there being none (`None`): nothing, if it
-    /// is fresh.
+    /// What to tell the user about an answer of this feature, or about a missing answer (`None`): nothing
+    /// if the answer is fresh.
     ///
     /// # Errors
     /// When there is no such feature.
@@ -233,9 +234,9 @@ impl Fallback {
     /// - [`Mode::Reduced`]: `cached`, if it may be read now, answers in time, and is not too old; else `fixed`.
     /// - [`Mode::Off`]: nothing is called.
     ///
-    /// `fresh` brings its own timeout. A place at the cache is taken for the time of the read, and no longer;
-    /// the timeout is that of the read. The future of `fresh` is dropped before: what it held (a connection, a
-    /// place at a bulkhead) is free.
+    /// `fresh` brings its own timeout. A place at the cache is held for the read and no longer, and the
+    /// timeout is the read's alone. The future of `fresh` is dropped before the read: what it held (a
+    /// connection, a place at a bulkhead) is free by then.
     ///
     /// Cancellation: dropping the future drops what is running, and gives the place at the cache back. So
     /// does a panic of `cached`.
@@ -274,7 +275,7 @@ impl Fallback {
     where
         C: Future<Output = Option<Cached<T>>>,
     {
-        // Nobody waits for a place: the cache is slow already, or nobody would have to.
+        // Nobody waits for a place: if all are taken, the cache is slow already.
         let _place = self.permits.try_acquire().ok()?;
         let copy = timeout(self.config.timeout, cached()).await.ok()??;
         (copy.age <= self.config.max_age).then_some(copy)
@@ -292,7 +293,7 @@ impl fmt::Debug for Fallback {
 // Saying so
 
 impl<T> Sourced<T> {
-    /// Makes something of the value; where it comes from stays.
+    /// Maps the value; its source stays the same.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Sourced<U> {
         Sourced { value: f(self.value), source: self.source }
     }
@@ -375,7 +376,7 @@ impl Window {
 
 struct Core {
     config: Config,
-    /// By name, so that it is always the same order.
+    /// By name, so that the order is always the same.
     windows: BTreeMap<String, Window>,
     steady: Steady,
     /// The newest time seen. `Steady` keeps its own, for it is a part by itself and hears of looks only.
@@ -431,8 +432,8 @@ impl Core {
 
 type Listener = Box<dyn Fn(&Change) + Send + Sync>;
 
-/// The level of a service, from what the calls of its dependencies come to. Share it by reference or in
-/// an `Arc`.
+/// The level of a service, derived from the calls of its dependencies. Share it by reference or in an
+/// `Arc`.
 ///
 /// Threads may read the clock in one order and come here in another: the newest time that `record`, `health`
 /// or `evaluate` has seen is the time for all of them, and that of the change that follows.
@@ -478,8 +479,8 @@ impl Degradation {
     }
 
     /// What the calls of the last [`Config::window`] say of a dependency. A call counts until it is
-    /// exactly so old, or until [`MOST_CALLS`] newer ones of this dependency have come. Fewer calls than
-    /// [`Config::min_calls`] say nothing: healthy, no errors, no time.
+    /// exactly that old, or until [`MOST_CALLS`] newer ones of this dependency have come. Fewer calls
+    /// than [`Config::min_calls`] say nothing: healthy, no errors, no time.
     ///
     /// The p99 is the nearest rank, of calls that failed too: of *n* times in order, the one in place
     /// 0.99 *n*, rounded up, counted from 1.
@@ -496,8 +497,8 @@ impl Degradation {
     /// timer, once a second, say: the time between two calls is how late a change may come. Nothing else
     /// changes the level.
     ///
-    /// Evaluations take effect one after another, each as if it were alone: threads that evaluate at once make
-    /// one change, and it is told once.
+    /// Evaluations take effect one after another, each as if it were alone: threads that evaluate at the same
+    /// time make one change, which is reported once.
     // ANCHOR: evaluate
     pub fn evaluate(&self) -> Level {
         let (change, level) = self.with_core(|core| (core.evaluate(), core.steady.level()));

@@ -1,5 +1,5 @@
 //! The parts against plainer ones: whatever health, looks, calls and time come, the two agree. The
-//! models keep everything that ever happened, and count it anew each time.
+//! models keep everything that ever happened, and count it again each time.
 
 use std::time::Duration;
 

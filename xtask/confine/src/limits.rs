@@ -14,7 +14,7 @@ pub struct Limits {
     pub memory: u64,
     /// Of CPU, in seconds.
     pub cpu: u64,
-    /// The longest file that it may write, in bytes. Pipes have no limit: whoever reads them bounds them.
+    /// The longest file that it may write, in bytes. Pipes have no limit: their reader bounds them.
     pub file: u64,
     /// What may be read and run; what is not there is left out.
     pub read: Vec<PathBuf>,

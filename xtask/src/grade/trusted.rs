@@ -93,7 +93,7 @@ impl Trusted {
         let scratch = workbook.scratch_dir();
         let target = scratch.parent().context("there is no target directory")?.to_owned();
         let root = scratch.join("grade").join("trusted").join(&exercise.folder);
-        // Written anew, so that cargo compiles it and its calls are told.
+        // Written again, so that cargo compiles it and its calls are told.
         let _ = fs::remove_dir_all(&root);
         let folder = exercise.path(Subject::Reader);
         let workspace = files::read_text(&workbook.root.join("Cargo.toml"))?;

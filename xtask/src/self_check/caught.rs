@@ -22,11 +22,11 @@ pub struct Caught {
 }
 
 impl Caught {
-    /// With `anew`, nothing was caught before.
-    pub fn load(scratch: &Workbook, exercise: &Exercise, anew: bool) -> Result<Self> {
+    /// With `again`, nothing was caught before.
+    pub fn load(scratch: &Workbook, exercise: &Exercise, again: bool) -> Result<Self> {
         let file = scratch.scratch_dir().join(format!("caught-{}.json", exercise.id));
         let mut before = BTreeSet::new();
-        if !anew {
+        if !again {
             before =
                 serde_json::from_slice(&fs::read(&file).unwrap_or_default()).unwrap_or_default();
         }

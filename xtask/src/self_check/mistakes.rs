@@ -18,11 +18,11 @@ use crate::spec::{Limit, Spec};
 /// A mistake in what all depends on makes nearly all checks speak.
 const OTHERS_NAMED: usize = 3;
 
-/// With `anew`, also those that were caught before, in the same code.
-pub fn check(scratch: &Workbook, exercise: &Exercise, anew: bool) -> Result<Findings> {
+/// With `again`, also those that were caught before, in the same code.
+pub fn check(scratch: &Workbook, exercise: &Exercise, again: bool) -> Result<Findings> {
     let mut found = Findings::default();
     let solution = files::read_tree(&scratch.root.join(exercise.path(Subject::Solution)))?;
-    let mut caught = Caught::load(scratch, exercise, anew)?;
+    let mut caught = Caught::load(scratch, exercise, again)?;
     let mut to_catch = Vec::new();
     let mistakes = exercise.mistakes(&scratch.root)?;
     let mut told = format!("{}: {}", exercise.id, count(mistakes.len(), "mistake"));

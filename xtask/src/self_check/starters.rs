@@ -23,7 +23,7 @@ pub fn check(copy: &Workbook, exercise: &Exercise) -> Result<Findings> {
     let mut found = starts(copy, exercise, &exercise.id, &starter)?;
     if !bare.is_empty() {
         let bare = starts(copy, exercise, &format!("{} (bare)", exercise.id), &bare);
-        // Whoever looks into the copy finds what readers begin with.
+        // In the copy one finds what readers begin with.
         put(copy, exercise, &starter)?;
         found.add(bare?);
     }

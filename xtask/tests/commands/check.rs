@@ -92,21 +92,21 @@ fn a_mistake_that_was_caught_is_tried_again_when_something_has_changed_or_its_ex
             .to_owned()
             + ran.stdout.lines().last().unwrap()
     };
-    let (anew, in_order) = ("adder: 1 mistake", "check: 1 part in order");
+    let (again, in_order) = ("adder: 1 mistake", "check: 1 part in order");
     let before = "adder: 1 mistake, 1 of them caught before in the same code";
 
-    assert_eq!(check(&[]), format!("{anew}{in_order}"));
+    assert_eq!(check(&[]), format!("{again}{in_order}"));
     assert_eq!(check(&[]), format!("{before}{in_order}"));
-    assert_eq!(check(&["adder"]), format!("{anew}{in_order}"));
+    assert_eq!(check(&["adder"]), format!("{again}{in_order}"));
 
     let steps = "exercises/01-adder/tests/steps/step_1_add_1.rs";
     workbook.replace(steps, "assert_eq!(add_1(0), 1,", "assert_eq!(add_1(1), 1 + 1,");
-    assert_eq!(check(&[]), format!("{anew}{in_order}"), "the spec has changed");
+    assert_eq!(check(&[]), format!("{again}{in_order}"), "the spec has changed");
     workbook.replace(steps, "assert_eq!(add_1(1), 1 + 1,", "assert_ne!(add_1(1), 5,");
-    assert_eq!(check(&[]), format!("{anew}check: 1 finding to mend"));
+    assert_eq!(check(&[]), format!("{again}check: 1 finding to mend"));
     assert_eq!(
         check(&[]),
-        format!("{anew}check: 1 finding to mend"),
+        format!("{again}check: 1 finding to mend"),
         "what was not caught is tried again"
     );
 }

@@ -116,7 +116,8 @@ impl CircuitBreaker {
         todo!("step 2: as call, with the fallback's value for a rejection")
     }
 
-    /// Asks for leave to make one call. For code that can't be wrapped in [`call`](Self::call).
+    /// Asks for permission to make one call, for code that can't be wrapped in
+    /// [`call`](Self::call).
     ///
     /// # Errors
     /// When the call must not be made; says why.
@@ -162,8 +163,9 @@ impl fmt::Debug for CircuitBreaker {
     }
 }
 
-/// Leave to make one call. Dropped without a result (an early return, a cancelled future, a panic),
-/// it is given back, and says nothing about the dependency unless it was slow already.
+/// Permission to make one call. Dropped without a result (an early return, a cancelled future, a
+/// panic), the permit is given back, and says nothing about the dependency unless the call was
+/// already slow.
 #[must_use = "a permit that is dropped is a call that says nothing: record its outcome"]
 pub struct Permit<'a> {
     breaker: &'a CircuitBreaker,

@@ -32,9 +32,9 @@ impl fmt::Display for State {
 /// What a finished call says about the dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is well.
+    /// It works.
     Success,
-    /// It is not.
+    /// It doesn't.
     Failure,
     /// Nothing: the call tells us about the caller, not about the dependency.
     Ignored,
@@ -49,7 +49,7 @@ pub enum Rejected {
         /// Time until the breaker probes; above zero.
         retry_after: Duration,
     },
-    /// The breaker is half-open, and as many probes are out as may be.
+    /// The breaker is half-open, and all its probes are out.
     #[error("circuit breaker is half-open and its probes are out: use a fallback")]
     ProbesOut,
     /// Somebody forced the breaker open.

@@ -1,10 +1,10 @@
-// Retries that wait longer each time, and not all for the same time.
+// Retries that wait longer each time, and whose waits differ from client to client.
 //
 // The parts, from the inside out:
 //
 // - `Backoff` and `Delays`: how long to wait, as plain numbers. No clock, no sleep.
 // - `Retry`: the loop that runs an operation, sleeps and gives up. `pause` decides, `run` obeys.
-// - `retry_after`, `client_rng`: what a server asks for, and chance that clients don't share.
+// - `retry_after`, `client_rng`: what a server asks for, and randomness that clients don't share.
 //
 // Attempts are counted from 1, retries from 0: retry 0 is the wait between the first attempt and the
 // second.
@@ -105,10 +105,10 @@ impl Retry {
     /// error. `operation` is called when its attempt begins, not earlier. Needs a tokio runtime with
     /// its timer.
     ///
-    /// A server that asks for time is given it, with the client's own delay on top. One that asks for
-    /// longer than the cap ends the retries.
+    /// When a server asks for time, the client waits that long and adds its own delay. When a server
+    /// asks for longer than the cap, the retries end.
     ///
-    /// Cancellation: dropping the future drops the operation or the sleep; nothing runs on.
+    /// Cancellation: dropping the future drops the operation or the sleep; nothing keeps running.
     ///
     /// # Errors
     /// [`GaveUp`], with the operation's last error.
@@ -163,8 +163,8 @@ impl Retry {
 // The server, and the other clients
 
 /// The value of a `Retry-After` header (RFC 9110, section 10.2.3): whole seconds, or an HTTP date,
-/// which is compared with `now`. A date in the past asks for nothing. `None` for what is neither, so
-/// that the caller goes by its own delay.
+/// which is compared with `now`. A date in the past asks for nothing. `None` for anything else: the
+/// caller then uses its own delay.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     todo!("step 4: seconds, or an HTTP date (httpdate::parse_http_date)")
 }

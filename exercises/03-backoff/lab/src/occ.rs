@@ -1,5 +1,5 @@
 //! N clients, one row, optimistic locking: the simulation of Marc Brooker's "Exponential Backoff And
-//! Jitter" (2015), written anew.
+//! Jitter" (2015), rewritten.
 //!
 //! Each client wants to commit one write. It reads the row's version, and writes on the condition that
 //! the version is still the same. If another was faster, it waits, reads again and writes again. Each

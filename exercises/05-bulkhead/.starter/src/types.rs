@@ -15,11 +15,11 @@ pub enum Rejected {
     Full {
         /// Places that were taken.
         active: usize,
-        /// Places that there are.
+        /// All places, free or taken.
         max_concurrent: usize,
         /// Callers that were waiting, without this one.
         waiting: usize,
-        /// Callers that may wait.
+        /// The most callers that may wait.
         max_waiting: usize,
     },
     /// The caller waited, and no place came free for it.
@@ -37,11 +37,11 @@ pub enum Rejected {
 pub struct Snapshot {
     /// Places that are taken: permits that are out.
     pub active: usize,
-    /// Places that there are.
+    /// All places, free or taken.
     pub max_concurrent: usize,
     /// Callers that wait for a place.
     pub waiting: usize,
-    /// Callers that may wait.
+    /// The most callers that may wait.
     pub max_waiting: usize,
     /// What became of all callers so far.
     pub counts: Counts,
@@ -59,7 +59,8 @@ pub struct Counts {
     pub rejected: u64,
     /// Turned away with [`Rejected::WaitedTooLong`].
     pub timed_out: u64,
-    /// Dropped while they waited, be their time over or not: who isn't there to be told isn't turned away.
+    /// Dropped while they waited, whether their time was over or not: a caller that is gone can't be
+    /// turned away.
     pub cancelled: u64,
 }
 

@@ -89,7 +89,7 @@ impl Shop {
         answer
     }
 
-    /// Once a second, for whoever comes first.
+    /// Once a second, for the first caller.
     fn is_time(&self) -> bool {
         let mut evaluated = self.evaluated.lock().unwrap_or_else(PoisonError::into_inner);
         let is_time = evaluated.elapsed() >= EVERY;

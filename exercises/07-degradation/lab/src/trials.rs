@@ -94,7 +94,7 @@ fn load(rate_per_second: f64, length: u64, seed: u64) -> Load {
     Load { rate_per_second, length: seconds(length), seed, ..Load::default() }
 }
 
-/// Once a second, for whoever comes first.
+/// Once a second, for the first caller.
 struct EverySecond(Instant);
 
 impl EverySecond {

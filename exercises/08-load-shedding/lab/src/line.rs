@@ -14,7 +14,7 @@ struct Line {
     newest_first: bool,
 }
 
-/// So many at a time; the others wait, up to so many. Whoever came last is served first, or last.
+/// A number at a time; the others wait, up to a limit. The newest is served first, or last.
 pub fn serve(places: usize, max_waiting: usize, newest_first: bool) -> Serve {
     let line = Arc::new(Mutex::new(Line { free: places, waiting: VecDeque::new(), newest_first }));
     Arc::new(move |_, work| Box::pin(served(Arc::clone(&line), max_waiting, work)))

@@ -113,7 +113,7 @@ fn model() -> Model {
 
 fn crowd(code: Code, seed: u64) -> anyhow::Result<u64> {
     let load = Load { good_within: Duration::from_secs(1), ..load(2_000.0, seed) };
-    // Step 1 has no age yet: whoever waits is served.
+    // Step 1 has no age yet: all who wait are served.
     let setting = Setting { interval: Duration::from_secs(60), ..SETTING };
     let report = storm::run("crowd", &load, |scene| {
         let work = scene.dependency("work", &model());

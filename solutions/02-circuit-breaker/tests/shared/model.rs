@@ -1,6 +1,6 @@
 //! The breaker against a second, plainer one: whatever callers, time and operators do, in whatever
 //! order, the two agree on every answer. The model keeps every result of an era in a list and counts
-//! them anew each time; it knows no permits, no streak and no ring.
+//! them again each time; it knows no permits, no streak and no ring.
 
 use std::time::Duration;
 

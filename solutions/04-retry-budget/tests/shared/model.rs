@@ -1,5 +1,5 @@
 //! The budget against a second, plainer one: whatever callers and time do, in whatever order, the two
-//! agree on every answer. The model keeps every deposit and every retry for ever and counts them anew
+//! agree on every answer. The model keeps every deposit and every retry for ever and counts them again
 //! each time; it knows no ring, no running sum and no level.
 
 use std::time::Duration;

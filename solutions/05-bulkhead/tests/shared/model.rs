@@ -1,5 +1,5 @@
 //! The bulkhead against a second, plainer one: whatever callers and time do, in whatever order, the two
-//! agree on every answer and every number, whoever is granted a place is woken, and in the end every
+//! agree on every answer and every number, each waiter that is granted a place is woken, and in the end every
 //! permit is back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

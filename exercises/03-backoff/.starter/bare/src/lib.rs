@@ -1,4 +1,4 @@
-// Retries that wait longer each time, and not all for the same time.
+// Retries that wait longer each time, and whose waits differ from client to client.
 //
 // Attempts are counted from 1, retries from 0: retry 0 is the wait between the first attempt and the
 // second.
@@ -77,10 +77,10 @@ impl Retry {
     /// error. `operation` is called when its attempt begins, not earlier. Needs a tokio runtime with
     /// its timer.
     ///
-    /// A server that asks for time is given it, with the client's own delay on top. One that asks for
-    /// longer than the cap ends the retries.
+    /// When a server asks for time, the client waits that long and adds its own delay. When a server
+    /// asks for longer than the cap, the retries end.
     ///
-    /// Cancellation: dropping the future drops the operation or the sleep; nothing runs on.
+    /// Cancellation: dropping the future drops the operation or the sleep; nothing keeps running.
     ///
     /// # Errors
     /// [`GaveUp`], with the operation's last error.
@@ -119,8 +119,8 @@ impl Retry {
 }
 
 /// The value of a `Retry-After` header (RFC 9110, section 10.2.3): whole seconds, or an HTTP date,
-/// which is compared with `now`. A date in the past asks for nothing. `None` for what is neither, so
-/// that the caller goes by its own delay.
+/// which is compared with `now`. A date in the past asks for nothing. `None` for anything else: the
+/// caller then uses its own delay.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     todo!("step 4: retry_after")
 }

@@ -1,5 +1,5 @@
-// A retry budget: retries are a share of what a dependency is asked anyway, so that they can't
-// become the load that keeps it down.
+// A retry budget: it holds retries to a share of the requests that a dependency gets anyway, so
+// that they can't become the load that keeps it down.
 
 // This file is yours: here is the public API and what it promises, and nothing of its inside. Which
 // fields, types and functions it needs is your design. Public names and signatures stay as they are:
@@ -40,7 +40,7 @@ impl RetryBudget {
     }
 
     /// Pays for one retry, which the caller then makes: with an earned token if there is one, else with one of
-    /// the floor. It waits for other threads, and for nothing else.
+    /// the floor. It may wait for the lock, and for nothing else.
     ///
     /// # Errors
     /// When neither account has a whole token. Nothing is taken then.
