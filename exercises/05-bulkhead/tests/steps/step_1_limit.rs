@@ -1,4 +1,4 @@
-//! Step 1: so many at once, and no more.
+//! Step 1: limit the calls in progress.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Step 3: nobody sleeps beside a place.
+//! Step 3: nobody sleeps beside a free place.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
