@@ -175,9 +175,8 @@ try {
     for (const [address, toy, act] of [
         [PAGE, 'breaker', async box => {
             for (let time = 0; time < 12; time += 1) {
-                await box.getByRole('button', { name: 'A call succeeds', exact: true }).click();
-                await box.getByRole('button', { name: 'A call fails', exact: true }).click();
-                await box.locator('.toy-history li').nth(2 * time + 1).waitFor();
+                await box.getByRole('button', { name: 'Begin a call', exact: true }).click();
+                await box.locator('.toy-history li').nth(time).waitFor();
             }
         }],
         ['bulkhead/size.html', 'places', async box => {
@@ -197,11 +196,13 @@ try {
         }],
     ]) {
         const page = await context.newPage();
+        const asked = page.waitForRequest(request => new URL(request.url()).pathname.endsWith('/play'));
         await page.goto(live.url + address);
         await page.locator(`#toy-${toy}`).scrollIntoViewIfNeeded();
         await page.locator(`#toy-${toy}[role=group]`).waitFor();
         await act(page.locator(`#toy-${toy}`));
-        holds(`the toy ${toy} goes on where its recorded table ends`, true);
+        await asked;
+        holds(`the toy ${toy} asks the reference where its recorded table ends`, true);
         await page.close();
     }
 

@@ -155,10 +155,11 @@
     function addKnobs(figure) {
         const name = figure.id.replace('figure-', '');
         const source = window.blastRadius.live ? served(name, figure.dataset.lab) : recorded(name);
+        const yours = 'yours' in figure.dataset;
         const drawn = figure.querySelector('svg');
         const inside = make('div', { className: 'knobs-inside' });
         const fold = make('details', { className: 'knobs' }, make('summary', {
-            textContent: source.alone ? 'Turn its knobs' : 'Turn its knobs, with your code in it',
+            textContent: yours && !source.alone ? 'Turn its knobs, with your code in it' : 'Turn its knobs',
         }), inside);
         figure.append(fold);
         const said = make('p', { className: 'knobs-said' });
@@ -196,7 +197,7 @@
                 inside.prepend(form);
                 if (source.alone) {
                     form.after(make('p', { className: 'knobs-note' }, 'Recorded runs of the reference, one knob at a time. ',
-                        make('code', { textContent: 'cargo xtask book' }), ' takes any value, and draws your code beside it.'));
+                        make('code', { textContent: 'cargo xtask book' }), yours ? ' takes any value, and draws your code beside it.' : ' takes any value.'));
                 }
                 said.textContent = '';
                 const wanted = new URLSearchParams(location.search).get(name);

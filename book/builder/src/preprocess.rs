@@ -175,7 +175,13 @@ impl Page<'_> {
             .with_context(|| format!("figures/{name}.svg needs a data-command"))?;
         // Whose knobs the live book puts below it.
         let lab = command.strip_prefix("cargo xtask lab ").and_then(|rest| rest.split(' ').next());
-        let lab = lab.map(|lab| format!(" data-lab=\"{lab}\"")).unwrap_or_default();
+        let exercises = Workbook::at(self.root).exercises()?;
+        let lab = lab.map(|lab| {
+            // A lab that belongs to no exercise has no reader's code to run.
+            let yours = exercises.iter().any(|exercise| exercise.id == lab);
+            format!(" data-lab=\"{lab}\"{}", if yours { " data-yours" } else { "" })
+        });
+        let lab = lab.unwrap_or_default();
         let recorded = file.with_file_name("runs").join(format!("{name}.js"));
         let runs = if recorded.is_file() { " data-runs" } else { "" };
         let mut html = format!("<figure id=\"figure-{name}\"{lab}{runs}>\n");
@@ -455,7 +461,8 @@ mod tests {
         let html = expand(&Scratch::book(), "one.md", text).unwrap();
         let (block, rest) = html.split_once("\n\n").unwrap();
         assert!(
-            block.starts_with("<figure id=\"figure-outage\" data-lab=\"breaker\">\n<svg"),
+            block
+                .starts_with("<figure id=\"figure-outage\" data-lab=\"breaker\" data-yours>\n<svg"),
             "{block}"
         );
         assert!(block.ends_with("</svg>\n<figcaption>"), "{block}");
@@ -567,7 +574,9 @@ mod tests {
         scratch.write("book/src/figures/runs/outage.js", "");
         let html = expand(&scratch, "one.md", "{{#figure outage | It stops.}}").unwrap();
         assert!(
-            html.starts_with("<figure id=\"figure-outage\" data-lab=\"breaker\" data-runs>\n"),
+            html.starts_with(
+                "<figure id=\"figure-outage\" data-lab=\"breaker\" data-yours data-runs>\n"
+            ),
             "{html}"
         );
     }
