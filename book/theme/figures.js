@@ -26,6 +26,12 @@
 
     const usual = knob => String(knob.kind === 'choice' ? knob.of[0][0] : knob.default);
 
+    // For a range that was too wide to record: about a hundred positions.
+    function evenSteps({ from, to, step }) {
+        const by = step * Math.ceil((to - from) / step / 100);
+        return Array.from({ length: Math.floor((to - from) / by) + 1 }, (_, index) => from + index * by);
+    }
+
     // A control for a knob: `element`, `value()` and `set(text)`. Typed numbers need somebody who can run them.
     function control(knob, { prefix, typed, changed }) {
         const id = `${prefix}-${knob.name}`;
@@ -38,7 +44,7 @@
             row.append(select);
             return { knob, element: row, value: () => select.value, set: text => { select.value = text; } };
         }
-        const { positions } = knob;
+        const positions = knob.positions.length > 0 ? knob.positions : typed ? evenSteps(knob) : [];
         const shown = value => (knob.unit ? `${value} ${knob.unit}` : String(value));
         // A slider moves over its positions, which may be a scale of their own.
         const slider = positions.length > 0
@@ -304,6 +310,9 @@
         fold.addEventListener('toggle', () => { if (fold.open) begin(); });
         if (new URLSearchParams(location.search).has(name)) {
             fold.open = true;
+            if (!location.hash) {
+                figure.scrollIntoView();
+            }
         }
         figures.push({ lab: figure.dataset.lab, again: () => { if (fold.open && result.hasChildNodes()) run(); } });
     }

@@ -162,7 +162,7 @@ fn a_mistake_that_its_check_does_not_catch_is_a_finding() {
               2 +     x + x
                 |
        wrong  01-adder/mistakes/hangs.patch: `step_1_add_1::zero_grows_by_1` fails with this mistake in place, but not by its assertion; have the check assert what the mistake breaks:
-              ended after 10 s, still waiting: an await, a lock or a channel that nobody completes?
+              stopped after 10 s, still waiting: an await, a lock or a channel that nobody completes?
                 also       step_1_add_1::one_grows_by_1
                 also       step_1_add_1::ten_grows_by_1
        wrong  01-adder/mistakes/not-caught.patch: `step_1_add_1::zero_grows_by_1` passes with this mistake in place: sharpen the check, or name the one that catches it

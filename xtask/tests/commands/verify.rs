@@ -267,18 +267,18 @@ const TROUBLE: &[(&str, &str, &str, &str)] = &[
         "crashed",
         "memory allocation of 4611686018427387904 bytes failed (at exercises/01-adder/src/lib.rs:12)",
     ),
-    ("loops_for_ever", "loop { std::hint::spin_loop() }", "timed_out", "ended after 5 s"),
+    ("loops_for_ever", "loop { std::hint::spin_loop() }", "timed_out", "stopped after 5 s"),
     (
         "waits_for_ever",
         "let (_keep, never) = std::sync::mpsc::channel::<()>(); let _ = never.recv();",
         "timed_out",
-        "ended after 5 s",
+        "stopped after 5 s",
     ),
     (
         "prints_for_ever",
         "loop { println!(\"{}\", \"spam\".repeat(1000)) }",
         "timed_out",
-        "ended after 5 s",
+        "stopped after 5 s",
     ),
     (
         "a_thread_panics_and_leaves_the_others_waiting",
@@ -381,7 +381,7 @@ fn the_time_limit_that_was_asked_for_is_that_of_every_check() {
     }
     let ran = workbook.xtask(&["verify", "adder", "--json", "--time-limit", "2"]);
 
-    let ended = |seconds| ran.stdout.matches(&format!("ended after {seconds} s, still")).count();
+    let ended = |seconds| ran.stdout.matches(&format!("stopped after {seconds} s, still")).count();
     assert_eq!((ended(2), ended(1)), (6, 0), "three checks of each step:\n{}", ran.stdout);
 }
 
