@@ -147,7 +147,7 @@ try {
     await colleague.close();
 
     await openFor.fill('0');
-    await says('#figure-breaker-outage .knobs-said', 'not in 1..');
+    await says('#figure-breaker-outage .knobs-said', 'a whole number from 1 to');
     holds('a value outside its range is refused with the range', true);
     await figure.getByRole('button', { name: 'As in the book' }).click();
     holds('the book\'s own figure comes back', drawn === await figure.locator(':scope > svg').innerHTML());

@@ -22,6 +22,9 @@
     window.blastRadius.recorded = (name, content) => arrived.set(`content of runs/${name}`, content);
     window.blastRadius.recordedToy = (name, content) => arrived.set(`content of toys/${name}`, content);
 
+    // Text with `code` in it, as in the captions that a lab gives its figures.
+    const prose = text => text.split('`').map((part, index) => (index % 2 === 1 ? make('code', { textContent: part }) : part));
+
     // --- Controls
 
     const usual = knob => String(knob.kind === 'choice' ? knob.of[0][0] : knob.default);
@@ -74,7 +77,9 @@
             row.append(number, make('span', { className: 'knob-unit', textContent: knob.unit ?? '' }));
             const set = text => { number.value = text; place(Number(text)); };
             set(usual(knob));
-            return { knob, element: row, value: () => number.value, set };
+            const wrong = () => (number.value !== '' && number.checkValidity() ? null
+                : `“${knob.question}” takes a whole number from ${knob.from} to ${knob.to}.`);
+            return { knob, element: row, value: () => number.value, set, wrong };
         }
         if (!slider) {
             return null;
@@ -255,8 +260,13 @@
                 return;
             }
             running?.abort();
-            const mine = running = new AbortController();
             remember();
+            const wrong = controls.map(each => each.wrong?.()).find(text => text);
+            if (wrong) {
+                said.textContent = wrong;
+                return;
+            }
+            const mine = running = new AbortController();
             const done = wait('Running …');
             try {
                 showRun(await source.run(values(), scene, mine.signal));
@@ -291,10 +301,10 @@
                     make('th', { scope: 'row', textContent: first }),
                     ...cells.map(text => make('td', { textContent: text }))))))));
             result.replaceChildren(
-                make('p', { textContent: answer.setting }),
+                make('p', {}, ...prose(answer.setting)),
                 ...(ghost ? [make('p', { textContent: 'The thin grey lines are the run in the book.' })] : []),
                 ...tables,
-                ...answer.notes.map(text => make('p', { textContent: text })),
+                ...answer.notes.map(text => make('p', {}, ...prose(text))),
                 make('p', { className: 'reproduce' }, 'Reproduce: ', make('code', { textContent: answer.command })));
         }
 

@@ -100,7 +100,9 @@ fn up_to_the_tests_own_last<'a>(panics: &'a [Panic], stdout: &str) -> &'a [Panic
 fn timed_out(busy: Option<bool>, limit: Duration) -> String {
     let seconds = limit.as_secs_f64();
     match busy {
-        Some(true) => format!("stopped after {seconds} s, still computing: a loop that never ends?"),
+        Some(true) => {
+            format!("stopped after {seconds} s, still computing: a loop that never ends?")
+        }
         Some(false) => format!(
             "stopped after {seconds} s, still waiting: an await, a lock or a channel that nobody completes?"
         ),

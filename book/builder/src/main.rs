@@ -10,6 +10,7 @@ mod preprocess;
 mod render;
 #[cfg(test)]
 mod scratch;
+mod units;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ use scraper::{Html, Selector};
 use workbook::{Exercise, Mistake, Step, Workbook};
 
 use crate::directive::{Directive, Line, parse};
+use crate::units::keep_together;
 
 /// Runs before mdBook's own preprocessors, so that a line number is that of the file.
 pub struct Directives {
@@ -63,6 +64,8 @@ struct Open {
     covered: Option<usize>,
     /// Whether a prediction has been asked for.
     predicted: bool,
+    /// A block of code.
+    code: bool,
 }
 
 /// A chapter being expanded.
@@ -101,7 +104,11 @@ impl Page<'_> {
             Line::Text { includes } => {
                 open.predicted |= line.starts_with(PREDICTION);
                 includes.iter().try_for_each(|target| self.include(target))?;
-                return Ok(kind(line).unwrap_or_else(|| line.to_owned()));
+                if line.trim_start().starts_with("```") {
+                    open.code = !open.code;
+                }
+                let line = if open.code { line.to_owned() } else { keep_together(line) };
+                return Ok(kind(&line).unwrap_or(line));
             }
         };
         let mut begin = |kind, summary| {
