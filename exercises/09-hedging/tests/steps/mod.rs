@@ -44,7 +44,7 @@ fn fixed(delay: Duration) -> Hedger {
 }
 
 /// What an attempt does, with times in milliseconds.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Act {
     /// Has an answer after so long.
     Good(u64),

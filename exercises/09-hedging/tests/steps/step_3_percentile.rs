@@ -48,7 +48,11 @@ async fn until_there_are_enough_samples_no_call_is_late() {
         twentieth.0, "original's answer",
         "a percentile of a handful of samples is a guess: while there are fewer than `min_samples`, nothing is hedged"
     );
-    assert_eq!(hedger.delay(), ms(10), "19 samples of 10 ms and one of 500 are 20");
+    assert_eq!(
+        hedger.delay(),
+        ms(10),
+        "19 samples of 10 ms and one of 500 are 20, as many as `min_samples`: with so many there is a delay"
+    );
     let next = call(&hedger, Good(500), Good(1)).await;
     assert_eq!(
         next,
@@ -194,8 +198,8 @@ async fn what_fails_is_no_sample() {
         assert_eq!(
             hedger.delay(),
             ms(20),
-            "how fast a dependency fails says nothing about how long its answers take: an instance that refuses all calls \
-             within a millisecond would have all others hedged after one"
+            "original: {original:?} ms, hedge: {hedge:?}. How fast a dependency fails says nothing about how long its answers \
+             take: an instance that refuses all calls within a millisecond would have all others hedged after one"
         );
     }
 }

@@ -91,7 +91,7 @@ async fn a_token_is_taken_when_a_hedge_is_sent_and_not_before() {
     );
     for act in [Good(9), Good(10), Fails(9), Panics(9)] {
         call(&hedger, act, Hangs).await;
-        assert_eq!(budget.balance(), 9, "what is not late costs nothing");
+        assert_eq!(budget.balance(), 9, "{act:?} ms: what is not late costs nothing");
     }
 }
 
@@ -114,7 +114,7 @@ async fn each_call_with_a_good_answer_earns_its_share_once() {
     assert_eq!(
         earned(Good(500), Good(5)).await,
         10 - 100,
-        "one answer, whichever request had it, less the hedge"
+        "the hedges of 100 calls answered: 100 tokens were paid and 10 earned. An answer earns, whichever request had it"
     );
     assert_eq!(earned(Good(12), Good(5)).await, 10 - 100, "two requests are one call");
     for (original, hedge) in [
@@ -126,7 +126,8 @@ async fn each_call_with_a_good_answer_earns_its_share_once() {
         assert_eq!(
             earned(original, hedge).await,
             10 - 100,
-            "one request failed, and then the other had a good answer: the call ended with it, so it earns"
+            "original: {original:?} ms, hedge: {hedge:?} ms. One failed, and then the other had a good answer: the call ended with \
+             it, so it earns"
         );
     }
     assert_eq!(
@@ -134,7 +135,11 @@ async fn each_call_with_a_good_answer_earns_its_share_once() {
         0,
         "a failure earns nothing: a dependency that is down is not to be asked twice as often"
     );
-    assert_eq!(earned(Fails(15), Fails(20)).await, -100, "nor do two of them");
+    assert_eq!(
+        earned(Fails(15), Fails(20)).await,
+        -100,
+        "nor do two of them: 100 tokens were paid for hedges, and none is earned"
+    );
     assert_eq!(earned(Panics(5), Hangs).await, 0, "nor does a panic");
 }
 
@@ -238,7 +243,11 @@ async fn a_pushback_stops_hedges_for_its_time() {
 
     let (outcome, _) = call(&hedger, Good(100), Good(1)).await;
     assert_eq!(outcome, "original's answer", "late at 2.004 s");
-    assert_eq!(budget.balance(), 100, "a hedge that isn't sent isn't paid for");
+    assert_eq!(
+        budget.balance(),
+        100,
+        "two calls were late while the pushback held. A hedge that isn't sent isn't paid for: ask the pause before the budget"
+    );
 
     hedger.hold(SECOND);
     sleep(990 * MILLISECOND).await;

@@ -325,7 +325,8 @@ async fn a_place_is_given_back_however_the_attempt_ends() {
         assert_eq!(
             pool.out(),
             [0, 0],
-            "the call is over: a place that is lost is an instance that is full for ever"
+            "original: {original:?} ms, hedge: {hedge:?} ms, and the call is over: a place that is lost is an instance that is full \
+             for ever"
         );
     }
     let pool = pool(3, 8);
