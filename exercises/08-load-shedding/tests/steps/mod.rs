@@ -74,9 +74,13 @@ impl Caller {
     /// A caller that has to wait.
     #[track_caller]
     fn waits(name: &'static str, shedder: &Shedder, request: Request) -> Self {
-        let (caller, answer) = Self::comes(name, shedder, request);
-        assert!(answer.is_pending(), "{name} should wait in the queue, but is told: {answer:?}");
-        caller
+        match Self::comes(name, shedder, request) {
+            (caller, Poll::Pending) => caller,
+            (_, Poll::Ready(Ok(_permit))) => {
+                panic!("{name} should wait, but begins, and with it: {:?}", shedder.snapshot())
+            }
+            (_, Poll::Ready(Err(shed))) => panic!("{name} should wait, but is refused: {shed}"),
+        }
     }
 
     fn poll(&mut self) -> Poll<Result<Permit, Shed>> {
@@ -119,7 +123,12 @@ fn take(shedder: &Shedder, places: usize) -> Vec<Permit> {
 fn refusal(shedder: &Shedder, request: Request) -> Reason {
     match at_once(shedder, request) {
         Err(shed) => shed.reason,
-        Ok(_) => panic!("this request should be refused, but has begun"),
+        Ok(_permit) => {
+            panic!(
+                "this request should be refused, but begins, and with it: {:?}",
+                shedder.snapshot()
+            )
+        }
     }
 }
 

@@ -204,7 +204,12 @@ async fn cancelled_and_panicking_work_gives_its_place_back() {
 
     let hangs = shedder.call(Request::default(), pending::<()>);
     assert!(timeout(MILLISECOND, hangs).await.is_err(), "the work hangs, and its caller goes");
-    assert_eq!(shedder.snapshot().running, 0, "the place of dropped work is free");
+    assert_eq!(
+        shedder.snapshot().running,
+        0,
+        "the place of dropped work is free: what is written after an `await` doesn't run when the future is dropped, a `Drop` \
+         does"
+    );
 
     let mine = shedder.clone();
     let bug = async || std::panic::resume_unwind(Box::new("a bug"));

@@ -36,6 +36,11 @@ fn limit(shedder: &Shedder) -> usize {
 
 /// Begins so many requests, and ends them together, after so much time.
 async fn round(shedder: &Shedder, requests: usize, time: Duration) {
+    let now = limit(shedder);
+    assert!(
+        now >= requests,
+        "by the rules the limit would be {requests} or more here, but it is {now}: it has fallen too far, or did not rise"
+    );
     let permits = take(shedder, requests);
     wait(time).await;
     end(permits, Done);
