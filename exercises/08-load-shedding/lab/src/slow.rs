@@ -146,7 +146,7 @@ pub fn parameters(values: &Values) -> String {
     format!(
         "{REQUESTS_PER_SECOND} requests/s for {} s of virtual time. What is below does {SERVERS} pieces of work at a time, {} ms \
          each, and takes three times as long from {} s to {} s: 333 a second then, and 1,000 otherwise. An answer is good within \
-         {} ms. `aimd` takes more than {} ms below for an overload; `gradient` probes every {} at least. Seed {}.",
+         {} ms. AIMD takes more than {} ms below for an overload; the gradient probes every {} at least. Seed {}.",
         LENGTH.as_secs(),
         SERVICE.as_millis(),
         SLOW.start.as_secs(),

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use load_shedding::Priority::{Critical, CriticalPlus, Sheddable, SheddablePlus};
-use load_shedding::{Config, Limit, Priority, Reason, Shedder};
+use load_shedding::{Config, Limit, Priority, Reason, Request, Shedder};
+use tokio::time::Instant;
 
 use super::{Caller, Diary, INTERVAL, MILLISECOND, begun, of, refusal, shedder, sized, take, wait};
 
@@ -160,6 +161,23 @@ async fn a_full_queue_gives_the_least_important_chair_away() {
         0.000s   user 1    begins
         "
     );
+
+    let shedder = sized(1, 1);
+    let _runs = take(&shedder, 1);
+    let hurry = Request { deadline: Some(Instant::now() + MILLISECOND), ..of(Sheddable) };
+    let batch = Caller::waits("batch", &shedder, hurry);
+    wait(2 * MILLISECOND).await;
+    let (diary, _) = come(&shedder, vec![batch], &[("payment", CriticalPlus)]);
+
+    insta::assert_snapshot!(
+        diary.text,
+        "the batch job gives way to the payment, and its deadline has passed: that is the reason that it is told, whatever \
+         else would have been one",
+        @r"
+        0.000s   payment comes
+        0.000s   batch     refused: its deadline has passed
+        "
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,6 +224,28 @@ async fn in_a_standing_queue_the_oldest_of_the_lowest_class_gives_way() {
         0.000s   batch 2   refused: no room
         0.000s   a place is given back
         0.000s   payment   begins
+        0.000s   user 2    begins
+        0.000s   user 1    begins
+        "
+    );
+
+    let shedder = sized(1, 3);
+    let runs = take(&shedder, 1);
+    let batch = Caller::waits("batch", &shedder, of(Sheddable));
+    wait(INTERVAL - 2 * MILLISECOND).await;
+    let user_1 = Caller::waits("user 1", &shedder, of(Critical));
+    drop(batch);
+    wait(2 * MILLISECOND).await;
+    let user_2 = Caller::waits("user 2", &shedder, of(Critical));
+    let mut diary = Diary::begin();
+    drop(runs);
+    diary.ask(&mut vec![user_1, user_2]);
+
+    insta::assert_snapshot!(
+        diary.text,
+        "a batch job waited for 98 ms, and went after a user had come: somebody has been waiting for 100 ms, though nobody \
+         of one class has. It is the queue that stands, not a class",
+        @r"
         0.000s   user 2    begins
         0.000s   user 1    begins
         "
