@@ -5,13 +5,13 @@ use std::time::Duration;
 /// How long a call waits for its original before it is late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delay {
-    /// Always so long. 0 sends the hedge with the original; [`Duration::MAX`] sends none.
+    /// Always this long. 0 sends the hedge with the original; [`Duration::MAX`] sends none.
     Fixed(Duration),
-    /// As long as so many in a hundred originals took of late.
+    /// What `percent` of a hundred recent originals took at most.
     Percentile {
-        /// So many in a hundred of the samples are at or below the delay; 1 to 99.
+        /// How many in a hundred samples are at or below the delay; 1 to 99.
         percent: usize,
-        /// So many samples are kept, the newest ones; 1 to [`Delay::MOST_SAMPLES`].
+        /// How many samples are kept, the newest ones; 1 to [`Delay::MOST_SAMPLES`].
         window: usize,
         /// While there are fewer samples, no call is late; 1 to `window`.
         min_samples: usize,

@@ -68,7 +68,7 @@ async fn a_failure_is_not_the_answer_while_the_other_is_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_both_fail_the_error_is_the_originals() {
+async fn when_both_fail_the_error_is_that_of_the_original() {
     let hedger = fixed(DELAY);
 
     for (original, hedge, took) in [(15, 90, 100), (100, 5, 100), (20, 10, 20)] {
@@ -78,7 +78,12 @@ async fn when_both_fail_the_error_is_the_originals() {
             "original fails at {original} ms, hedge {hedge} ms after it was sent. The caller gets what it would have \
              got without a hedge: the hedge's error may be the hedge's own fault"
         );
-        assert_eq!(elapsed, took * MILLISECOND, "when the last of the two has failed");
+        assert_eq!(
+            elapsed,
+            took * MILLISECOND,
+            "original fails at {original} ms, hedge {hedge} ms after it was sent: the call ends when the last of the two has \
+             failed"
+        );
     }
 }
 
@@ -174,7 +179,7 @@ async fn dropping_the_call_drops_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_good_answers_at_the_same_time_the_originals_counts() {
+async fn of_two_good_answers_at_the_same_time_that_of_the_original_counts() {
     let hedger = fixed(DELAY);
 
     // A hundred times: a coin that is tossed each time shows both sides.

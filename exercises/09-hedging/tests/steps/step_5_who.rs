@@ -53,13 +53,13 @@ fn what_may_be_repeated_is_idempotent_or_has_a_key() {
     for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"] {
         assert!(
             Request { method, key: None }.may_be_repeated(),
-            "two of {method} do what one does: RFC 9110, section 9.2.2"
+            "two {method} requests do no more than one: RFC 9110, section 9.2.2"
         );
     }
     for method in ["POST", "PATCH", "CONNECT", "PROPFIND", "get", "Put", "GET ", ""] {
         assert!(
             !Request { method, key: None }.may_be_repeated(),
-            "two of `{method}` may do more than one: of a method that isn't known nothing may be assumed, and methods are \
+            "two `{method}` requests may do more than one: of a method that isn't known nothing may be assumed, and methods are \
              told apart by case"
         );
         assert!(

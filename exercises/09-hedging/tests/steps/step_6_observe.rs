@@ -367,4 +367,21 @@ async fn the_attempt_is_gone_when_the_listener_hears_of_it() {
         [(Attempt::Hedge, 1), (Attempt::Original, 0)],
         "connections that are still held when a report comes: that of an attempt that has ended is free by then"
     );
+
+    let pool = Arc::new(Pool::new(2, 1).unwrap());
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let hedger = {
+        let (pool, taken) = (Arc::clone(&pool), Arc::clone(&taken));
+        fixed(DELAY).on_attempt(move |report| {
+            taken.lock().unwrap().push((report.attempt, pool.out()));
+        })
+    };
+    let (diary, acts) = (Diary::new(), [Hangs, Good(5)]);
+    let call = hedger.call_among(READ, &pool, |instance| play(&diary, "instance", acts[instance]));
+    assert_eq!(outcome(call).await, "instance's answer");
+    assert_eq!(
+        *taken.lock().unwrap(),
+        [(Attempt::Hedge, vec![1, 0]), (Attempt::Original, vec![0, 0])],
+        "calls out at the two instances when a report comes: the place of an attempt that has ended is free by then"
+    );
 }
