@@ -26,12 +26,12 @@ const DEPENDENCY: &str = "search";
 
 const RATE: Knob = Knob::number(
     "rate",
-    "How close to what the dependency can serve, 500, may the load be?",
+    "How much load does the dependency survive, when it can serve 500?",
     50..=500,
     350,
     "requests/s",
 )
-.step(10);
+.at(&[100, 150, 200, 220, 240, 250, 260, 300, 350, 400, 450]);
 const SLOWER_BY: Knob = Knob::number(
     "slower",
     "How slow must it get before hedges are too much for it?",
@@ -152,8 +152,8 @@ pub fn chart(runs: &Runs<Sent>, values: &Values) -> Chart {
 pub fn parameters(values: &Values) -> String {
     format!(
         "{} for {} s of virtual time, good within {} ms. The dependency serves {SERVERS} calls at a time, {} ms each on average \
-         (exponential), so 500 a second, and takes {} from {} s to {} s. What is dropped is worked on all the same. Late is a \
-         call after 100 ms, or after the 95th percentile; paid for are hedges from a tenth of the successes, 100 at most. Seed {}.",
+         (exponential), so 500 a second, and takes {} from {} s to {} s. What is dropped is worked on all the same. A call is late \
+         after 100 ms, or after the 95th percentile; hedges are paid for from a tenth of the successes, 100 at most. Seed {}.",
         values.show(&RATE),
         LENGTH.as_secs(),
         PATIENCE.as_millis(),

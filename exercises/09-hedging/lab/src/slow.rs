@@ -140,7 +140,7 @@ pub fn parameters(values: &Values) -> String {
     format!(
         "{RATE} requests/s for {} s of virtual time, good within {} ms. {INSTANCES} instances take turns, each of which works on \
          {SERVERS} calls at a time: half of them within 10 ms, 99 of 100 within 40 ms (log-normal); instance 1 takes {} from {} s to \
-         {} s. Late is a call after the 95th percentile, or after 40 ms. Seed {}.",
+         {} s. A call is late after the 95th percentile, or after 40 ms. Seed {}.",
         LENGTH.as_secs(),
         GOOD.as_millis(),
         values.show(&SLOWER_BY),

@@ -31,13 +31,15 @@ const MOST_FANNED_OUT: usize = 100;
 
 const PERCENT: Knob = Knob::number(
     "percent",
-    "After which percentile is a call late? The lower, the more requests",
+    "From which percentile on is a call late? The lower, the more requests",
     50..=99,
     95,
     "%",
-);
+)
+.at(&[50, 75, 90, 95, 97, 98, 99]);
 const SLOW_CALLS: Knob =
-    Knob::number("slow", "How many calls of a thousand are slow?", 0..=200, 10, "of 1,000 calls");
+    Knob::number("slow", "How many calls of a thousand are slow?", 0..=200, 10, "of 1,000 calls")
+        .at(&[0, 1, 5, 10, 20, 50, 100, 200]);
 
 pub static SCENE: Scene = Scene {
     name: "tail",
@@ -169,13 +171,14 @@ pub fn chart(runs: &Runs<Measured>, values: &Values) -> Chart {
 
 pub fn parameters(values: &Values) -> String {
     format!(
-        "{CALLS} calls, one after the other, of {} to {} ms; {} take {} to {} ms, whoever sends them and how often. Late is a call \
+        "{} calls, one after the other, of {} to {} ms; {} take {} to {} ms, whoever sends them and how often. A call is late \
          after the {}th percentile of the newest 1,000 originals, or after {FIXED} ms. Seed {}.",
+        rounded(CALLS as f64),
         FAST.start,
         FAST.end,
         values.show(&SLOW_CALLS),
-        SLOW.start,
-        SLOW.end,
+        rounded(SLOW.start),
+        rounded(SLOW.end),
         values.number(&PERCENT),
         values.seed(),
     )
