@@ -3,8 +3,8 @@
 //   apt-get install --yes chromium npm && npm install --prefix .ci && node .ci/live-book.mjs
 //
 // It saves into exercises/02-circuit-breaker/src/lib.rs, which must be as it came, and puts it back.
-import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,9 @@ import { chromium } from 'playwright-core';
 const SOURCE = 'exercises/02-circuit-breaker/src/lib.rs';
 const PAGE = 'circuit-breaker.html';
 const STEP = 'circuit-breaker/trip.html';
+// What the last play left, for `verify` and for the page: put back as it was.
+const PLAYED = ['target/xtask/gameday.json', 'target/xtask/gameday.html'];
+const lastPlay = PLAYED.map(file => existsSync(file) ? readFileSync(file) : null);
 const starter = readFileSync(SOURCE, 'utf8');
 const solution = readFileSync('solutions/02-circuit-breaker/src/lib.rs', 'utf8');
 if (starter !== readFileSync('exercises/02-circuit-breaker/.starter/src/lib.rs', 'utf8')) {
@@ -224,6 +227,30 @@ try {
     const wide = await tab.evaluate(() => document.documentElement.scrollWidth);
     holds('nothing is wider than a phone', wide <= 390, `${wide} px`);
 
+    console.log('The last play');
+    for (const file of PLAYED) {
+        rmSync(file, { force: true });
+    }
+    const report = await context.newPage();
+    report.on('pageerror', error => errors.push(error.message));
+    await report.goto(`${live.url}gameday/report.html`);
+    await report.locator('#last-play', { hasText: 'Nothing is shown here yet' }).waitFor();
+    holds('without a play the page says how to have one', true);
+    // A service that ends at once: the shortest play there is.
+    const harness = ['run', '--quiet', '--package=gameday-harness', '--', '--service=exit 1', `--record=${PLAYED[0]}`, 'kill'];
+    const played = spawnSync('cargo', harness, { encoding: 'utf8' });
+    holds('the harness plays, and it did not hold', played.status === 1, played.stderr);
+    await report.locator('#last-play td.inconclusive').first().waitFor();
+    holds('a play that ends is on the page, which was open all the time', true);
+    await report.locator('#last-play', { hasText: 'the service is not ready after 10 s' }).waitFor();
+    await report.setViewportSize({ width: 390, height: 800 });
+    const spread = await report.evaluate(() => document.documentElement.scrollWidth);
+    holds('and it is no wider than a phone', spread <= 390, `${spread} px`);
+    await report.evaluate(axe);
+    const { violations: flaws } = await report.evaluate(() => window.axe.run({ include: ['main'] }, { resultTypes: ['violations'], rules: { 'empty-table-header': { enabled: false } } }));
+    holds('axe finds nothing in it', flaws.length === 0, flaws.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`).join('\n'));
+    await report.close();
+
     console.log('Doors');
     holds('a foreign Host is refused', await status(live.port, '/', { headers: { host: 'evil.example' } }) === 403);
     holds('a foreign Origin is refused', await status(live.port, '/__live/session', { headers: { origin: 'http://evil.example' } }) === 403);
@@ -240,6 +267,7 @@ try {
     console.log(`${count} passed, 0 failed`);
 } finally {
     writeFileSync(SOURCE, starter);
+    PLAYED.forEach((file, number) => lastPlay[number] ? writeFileSync(file, lastPlay[number]) : rmSync(file, { force: true }));
     await browser.close();
     await stop(live);
 }
