@@ -116,7 +116,7 @@ fn services(table: &mut Table) {
         }
     };
     table
-        .published("tower", "LoadShed and ConcurrencyLimit")
+        .published("tower", "LoadShed over a limit")
         .case(TAKEN, shedding(PLACES))
         .case(FULL, shedding(0));
     table.published("tower-resilience-adaptive", "AIMD").case(TAKEN, || {
