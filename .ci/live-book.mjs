@@ -178,7 +178,7 @@ try {
     for (const [address, toy, act] of [
         [PAGE, 'breaker', async box => {
             for (let time = 0; time < 12; time += 1) {
-                await box.getByRole('button', { name: 'Begin a call', exact: true }).click();
+                await box.getByRole('button', { name: time % 2 === 0 ? 'A call fails' : '+5 s', exact: true }).click();
                 await box.locator('.toy-history li').nth(time).waitFor();
             }
         }],
