@@ -168,6 +168,7 @@
         const source = window.blastRadius.live ? served(name, figure.dataset.lab) : recorded(name);
         const yours = 'yours' in figure.dataset;
         const drawn = figure.querySelector('svg');
+        const caption = figure.querySelector('figcaption');
         const inside = make('div', { className: 'knobs-inside' });
         const fold = make('details', { className: 'knobs' }, make('summary', {
             textContent: yours && !source.alone ? 'Turn its knobs, with your code in it' : 'Turn its knobs',
@@ -281,6 +282,8 @@
 
         function showRun(answer) {
             const ghost = answer.svg && changes().length > 0 && drawn.querySelector('.plot') !== null;
+            // The caption is about the run in the book.
+            caption.hidden = changes().length > 0;
             if (answer.svg) {
                 const template = make('template');
                 template.innerHTML = answer.svg;
@@ -312,6 +315,7 @@
             running?.abort();
             controls.forEach(each => each.set(usual(each.knob)));
             remember();
+            caption.hidden = false;
             figure.querySelector(':scope > svg')?.replaceWith(drawn);
             said.textContent = '';
             result.replaceChildren();

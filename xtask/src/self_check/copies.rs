@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::spec::Spec;
 
 /// Variants in work at a time, for each core: cargo's start is paid once for all of them.
-const SIDE_BY_SIDE: usize = 2;
+const SIDE_BY_SIDE: usize = 4;
 
 /// Folders below a package's that it is built without.
 const NOT_OF_THE_PACKAGE: [&str; 6] = [".starter", "bench", "lab", "live", "mistakes", "right"];
@@ -28,15 +28,15 @@ pub struct Variant<T> {
     pub what: T,
 }
 
-/// Builds each variant and has its spec judged. What does not compile, and what a judge says, are
-/// findings.
-pub fn judge_each<T>(
+/// Builds each variant and has its spec judged, several at a time. What does not compile, and what a judge
+/// says, are findings.
+pub fn judge_each<T: Sync>(
     scratch: &Workbook,
     exercise: &Exercise,
     subject: Subject,
     variants: &[Variant<T>],
     noun: &'static str,
-    judge: impl Fn(&Spec, &T) -> Result<()>,
+    judge: impl Fn(&Spec, &T) -> Result<()> + Sync,
 ) -> Result<Findings> {
     let mut found = Findings::default();
     if variants.is_empty() {
@@ -54,7 +54,7 @@ pub fn judge_each<T>(
         let packages: Vec<_> =
             copies.iter().take(variants.len()).map(|copy| copy.package.as_str()).collect();
         let builds = cargo::build_specs(scratch, &packages)?;
-        for ((copy, variant), build) in copies.iter().zip(variants).zip(builds) {
+        let judge = &|copy: &Copy, variant: &Variant<T>, build| {
             let folder = Path::new("solutions").join(&copy.package);
             let judged = match build {
                 Build::Ready { executable, .. } => {
@@ -64,13 +64,26 @@ pub fn judge_each<T>(
                     Err(anyhow::anyhow!("it does not compile:\n{}", errors.join("\n")))
                 }
             };
-            if let Err(error) = judged {
+            progress.step();
+            judged.map_err(|error| {
                 let of_original = slashes(&exercise.path(subject));
                 let error = format!("{error:#}").replace(&slashes(&folder), &of_original);
-                found.wrong(format!("{}: {error}", variant.name));
+                format!("{}: {error}", variant.name)
+            })
+        };
+        thread::scope(|scope| {
+            let variants = copies.iter().zip(variants).zip(builds);
+            let judges: Vec<_> = variants
+                .map(|((copy, variant), build)| scope.spawn(move || judge(copy, variant, build)))
+                .collect();
+            for judged in
+                judges.into_iter().map(|judge| judge.join().expect("a judge doesn't panic"))
+            {
+                if let Err(error) = judged {
+                    found.wrong(error);
+                }
             }
-            progress.step();
-        }
+        });
     }
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! Wrong answers: each patch against the solution must be caught by the check that it names.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use workbook::{Exercise, Mistake, Subject, Workbook, files};
@@ -45,10 +45,11 @@ pub fn check(scratch: &Workbook, exercise: &Exercise, again: bool) -> Result<Fin
         told += &format!(", {before} of them caught before in the same code");
     }
     found.tell(told);
-    let caught = RefCell::new(caught);
+    let caught = Mutex::new(caught);
+    let now = || caught.lock().unwrap_or_else(PoisonError::into_inner);
     let judge = |spec: &Spec, (mistake, key): &(Mistake, String)| {
         catch(exercise, spec, mistake)?;
-        caught.borrow_mut().add(key);
+        now().add(key);
         Ok(())
     };
     let subject = Subject::Solution;
@@ -60,12 +61,12 @@ pub fn check(scratch: &Workbook, exercise: &Exercise, again: bool) -> Result<Fin
         variant.changed.insert(spec.clone(), alone.into_bytes());
     }
     copies::judge_each(scratch, exercise, subject, &to_catch, "mistake", judge)?;
-    to_catch.retain(|variant| !caught.borrow().is(&variant.what.1));
+    to_catch.retain(|variant| !now().is(&variant.what.1));
     for variant in &mut to_catch {
         variant.changed.remove(&spec);
     }
     found.add(copies::judge_each(scratch, exercise, subject, &to_catch, "mistake", judge)?);
-    caught.into_inner().save()?;
+    now().save()?;
     Ok(found)
 }
 
