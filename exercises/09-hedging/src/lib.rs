@@ -160,8 +160,8 @@ impl Drop for Watched<'_> {
 // Who may be sent twice, and where to
 
 impl Request<'_> {
-    /// Whether two of it do no more than one: by its method (RFC 9110: GET, HEAD, OPTIONS, TRACE, PUT and DELETE), or
-    /// by a key, by which the server knows the second as the first. An empty key is none.
+    /// Whether two such requests do no more than one: by its method (RFC 9110: GET, HEAD, OPTIONS, TRACE, PUT and
+    /// DELETE), or by a key, by which the server knows the second as the first. An empty key is none.
     pub fn may_be_repeated(self) -> bool {
         todo!("step 5: by its method, or by its key")
     }
@@ -175,7 +175,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// So many instances, each of which works on `places` calls at a time; what is more waits in its queue.
+    /// A pool of `instances`, each of which works on `places` calls at a time; further calls wait in its
+    /// queue.
     ///
     /// # Errors
     /// When one of the two is 0.
@@ -235,7 +236,8 @@ impl Window {
         todo!("step 3: a sample; the oldest makes room")
     }
 
-    /// The shortest latency that at least so many in a hundred don't exceed, if there are enough samples.
+    /// The shortest latency that at least `percent` in a hundred don't exceed, if there are enough
+    /// samples.
     fn percentile(&self, percent: usize, min_samples: usize) -> Option<Duration> {
         todo!("step 3: the percentile, if there are enough samples")
     }

@@ -6,7 +6,7 @@
 //! it, another puts it back.
 //!
 //! To the core a place that is lent is one more request that runs, so what it knows is true at any time, and
-//! whoever else visits it may do so. What is not so simple takes the lock, gives the core back what it has
+//! anybody else may visit it. What is not so simple takes the lock, gives the core back what it has
 //! lent, lets it decide (refuse, queue, choose who is next), and lends out again what is free if nobody waits
 //! then. So while somebody waits there is no place in the word, and no way to put one there: nobody overtakes.
 //!

@@ -63,8 +63,8 @@ impl Shedder {
         Ok(Self { core: Arc::new(Mutex::new(Core::new(config, rng))) })
     }
 
-    /// Takes a place, or waits for one. A request has come when its future is first polled, and what can't be
-    /// served nor queued is refused at that poll.
+    /// Takes a place, or waits for one. A request arrives when its future is first polled; one that can be
+    /// neither served nor queued is refused at that poll.
     ///
     /// Cancellation: dropping the future leaves the queue. A place that was given to it meanwhile goes to the next.
     ///
@@ -146,8 +146,8 @@ impl fmt::Debug for Shedder {
     }
 }
 
-/// Leave to serve one request, for as long as it lives. Dropped without an outcome (an early return, a cancelled
-/// future, a panic) it gives the place back, and says nothing about what is below.
+/// Permission to serve one request, for as long as the permit lives. Dropped without an outcome (an early
+/// return, a cancelled future, a panic) it gives the place back, and says nothing about what is below.
 #[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
 pub struct Permit {
     shedder: Shedder,
@@ -286,7 +286,7 @@ impl Core {
         if request.is_expired(now) {
             return Err(self.shed(Reason::Expired));
         }
-        // Whoever waits has found no place for its class: nobody of this class is overtaken, nor of a higher one.
+        // A waiter has found no place for its class: so nobody of this class, or of a higher one, is overtaken.
         if self.has_place_for(request.priority) {
             return Ok(Entry::Begun(self.begin(now)));
         }
@@ -389,7 +389,7 @@ impl Queue {
     }
 
     // ANCHOR: standing
-    /// Whether somebody has been waiting all the time for so long.
+    /// Whether somebody has been waiting all the time for this long.
     fn is_standing(&self, interval: Duration, now: Instant) -> bool {
         self.since.is_some_and(|since| now.duration_since(since) >= interval)
     }
@@ -464,7 +464,7 @@ impl Queue {
 
 /// How many may run, and what has been learnt of that.
 struct Limiter {
-    /// A request that began in an earlier epoch says nothing about the limit of now.
+    /// A request that began in an earlier epoch says nothing about the present limit.
     epoch: u64,
     limit: f64,
     rule: Rule,
@@ -524,7 +524,7 @@ impl Limiter {
         }
     }
 
-    /// Takes what a request says that has run beside so many, itself included.
+    /// Learns from a request that ended when `running` were in progress, itself included.
     fn learn(
         &mut self,
         ticket: &Ticket,
@@ -536,7 +536,7 @@ impl Limiter {
         if ticket.epoch != self.epoch {
             return;
         }
-        // Who uses less than half of a limit learns nothing about more.
+        // To use less than half of a limit says nothing about a higher one.
         let used = running * 2 >= self.limit();
         match &mut self.rule {
             Rule::Fixed => {}
@@ -576,7 +576,7 @@ impl Phase {
         Self::Probe { calls: 0, sum: Duration::ZERO, resume }
     }
 
-    /// The phase and the limit after a request that took so long.
+    /// The phase and the limit after a request that took `latency`.
     fn after(
         self,
         latency: Duration,
@@ -666,7 +666,7 @@ impl Throttle {
         Ok(Self { core: Mutex::new(counts) })
     }
 
-    /// Asks for leave to make one request, and counts it, whatever the answer.
+    /// Asks for permission to make one request, and counts it, whatever the answer.
     ///
     /// # Errors
     /// With the probability of [`reject_probability`](Self::reject_probability) as it was before this request.

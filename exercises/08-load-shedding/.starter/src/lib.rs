@@ -67,8 +67,8 @@ impl Shedder {
         Ok(Self { core: Arc::new(Mutex::new(Core::new(config, rng))) })
     }
 
-    /// Takes a place, or waits for one. A request has come when its future is first polled, and what can't be
-    /// served nor queued is refused at that poll.
+    /// Takes a place, or waits for one. A request arrives when its future is first polled; one that can be
+    /// neither served nor queued is refused at that poll.
     ///
     /// Cancellation: dropping the future leaves the queue. A place that was given to it meanwhile goes to the next.
     ///
@@ -120,8 +120,8 @@ impl fmt::Debug for Shedder {
     }
 }
 
-/// Leave to serve one request, for as long as it lives. Dropped without an outcome (an early return, a cancelled
-/// future, a panic) it gives the place back, and says nothing about what is below.
+/// Permission to serve one request, for as long as the permit lives. Dropped without an outcome (an early
+/// return, a cancelled future, a panic) it gives the place back, and says nothing about what is below.
 #[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
 pub struct Permit {
     shedder: Shedder,
@@ -316,7 +316,7 @@ impl Throttle {
         Ok(Self { core: Mutex::new(Counts { k: config.k, rng }) })
     }
 
-    /// Asks for leave to make one request, and counts it, whatever the answer.
+    /// Asks for permission to make one request, and counts it, whatever the answer.
     ///
     /// # Errors
     /// With the probability of [`reject_probability`](Self::reject_probability) as it was before this request.

@@ -39,8 +39,8 @@ impl Shedder {
         todo!("step 1: seeded")
     }
 
-    /// Takes a place, or waits for one. A request has come when its future is first polled, and what can't be
-    /// served nor queued is refused at that poll.
+    /// Takes a place, or waits for one. A request arrives when its future is first polled; one that can be
+    /// neither served nor queued is refused at that poll.
     ///
     /// Cancellation: dropping the future leaves the queue. A place that was given to it meanwhile goes to the next.
     ///
@@ -81,8 +81,8 @@ impl fmt::Debug for Shedder {
     }
 }
 
-/// Leave to serve one request, for as long as it lives. Dropped without an outcome (an early return, a cancelled
-/// future, a panic) it gives the place back, and says nothing about what is below.
+/// Permission to serve one request, for as long as the permit lives. Dropped without an outcome (an early
+/// return, a cancelled future, a panic) it gives the place back, and says nothing about what is below.
 #[must_use = "a permit that is dropped is a place given back: keep it as long as the work runs"]
 pub struct Permit {}
 
@@ -144,7 +144,7 @@ impl Throttle {
         todo!("step 5: seeded")
     }
 
-    /// Asks for leave to make one request, and counts it, whatever the answer.
+    /// Asks for permission to make one request, and counts it, whatever the answer.
     ///
     /// # Errors
     /// With the probability of [`reject_probability`](Self::reject_probability) as it was before this request.

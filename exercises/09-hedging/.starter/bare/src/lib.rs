@@ -110,8 +110,8 @@ impl fmt::Debug for Hedger {
 }
 
 impl Request<'_> {
-    /// Whether two of it do no more than one: by its method (RFC 9110: GET, HEAD, OPTIONS, TRACE, PUT and DELETE), or
-    /// by a key, by which the server knows the second as the first. An empty key is none.
+    /// Whether two such requests do no more than one: by its method (RFC 9110: GET, HEAD, OPTIONS, TRACE, PUT and
+    /// DELETE), or by a key, by which the server knows the second as the first. An empty key is none.
     pub fn may_be_repeated(self) -> bool {
         todo!("step 5: may_be_repeated")
     }
@@ -122,7 +122,8 @@ impl Request<'_> {
 pub struct Pool {}
 
 impl Pool {
-    /// So many instances, each of which works on `places` calls at a time; what is more waits in its queue.
+    /// A pool of `instances`, each of which works on `places` calls at a time; further calls wait in its
+    /// queue.
     ///
     /// # Errors
     /// When one of the two is 0.
