@@ -82,12 +82,12 @@ try {
     await tab.waitForURL(live.url + STEP);
     holds('an address of a step in the chapter leads to the page of the step', true);
     await standing('Your circuit breaker: not started');
-    await check('a_success_begins_the_count_anew').locator('.live-mark', { hasText: 'to do' }).waitFor();
+    await check('a_success_starts_the_count_over').locator('.live-mark', { hasText: 'to do' }).waitFor();
     holds('a starter is not started, and each check is to do', true);
 
     save(solution);
     await standing('Your circuit breaker: 7 of 7 steps');
-    await check('a_success_begins_the_count_anew').locator('.live-mark', { hasText: 'passed' }).waitFor();
+    await check('a_success_starts_the_count_over').locator('.live-mark', { hasText: 'passed' }).waitFor();
     await says('.sidebar .live-state', '7 of 7 steps');
     await tab.locator(`.sidebar a[href$="${STEP}"] .live-state`, { hasText: 'passed' }).waitFor();
     holds('a save turns the checks to passed, and says so in the sidebar, for the chapter and the step', true);

@@ -86,7 +86,7 @@ fn the_thresholds_are_those_of_the_configuration() {
 }
 
 #[test]
-fn a_heartbeat_begins_the_count_anew() {
+fn a_heartbeat_starts_the_count_over() {
     let mut node = watch();
 
     for round in 0..10 {

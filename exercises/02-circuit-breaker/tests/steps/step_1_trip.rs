@@ -37,7 +37,7 @@ async fn it_opens_with_the_last_failure_of_the_threshold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_begins_the_count_anew() {
+async fn a_success_starts_the_count_over() {
     let breaker = breaker(streak_only());
 
     for round in 1..=10 {

@@ -31,7 +31,7 @@ async fn answer(breaker: &CircuitBreaker, calls: usize, status: u16) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_is_the_callers_fault_is_a_success_of_the_dependency() {
+async fn an_error_that_the_caller_caused_is_a_success_of_the_dependency() {
     let closed = breaker(streak_only());
     answer(&closed, 4, 503).await;
     answer(&closed, 1, 404).await;

@@ -89,7 +89,7 @@ fn full_jitter_is_anything_up_to_the_exponential_delay() {
 /// Where the first delay of an operation lies in its range says nothing about the second: each of
 /// 4 × 4 fields holds 625 ± 24.2 of 10,000 operations (one standard deviation), and 121 is five of these.
 #[test]
-fn each_delay_of_an_operation_is_drawn_anew() {
+fn each_delay_of_an_operation_is_drawn_by_itself() {
     for (jitter, first, second) in [
         (Jitter::Full, 0..100, 0..200),
         (Jitter::Equal, 50..100, 100..200),

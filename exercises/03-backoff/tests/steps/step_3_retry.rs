@@ -107,7 +107,7 @@ async fn classify_is_asked_once_about_each_error() {
 /// A quarter of the range gets 25 ± 4.3 of 100 pauses (one standard deviation): five of these below
 /// are 3.
 #[tokio::test(start_paused = true)]
-async fn the_pauses_are_drawn_from_the_callers_generator() {
+async fn the_pauses_are_drawn_from_the_generator_of_the_caller() {
     let full = Config { base: SECOND, factor: 1, jitter: Jitter::Full, ..Config::default() };
     let retry = Retry::new(backoff(full), attempts(101)).unwrap();
     let pauses = async |seed| {

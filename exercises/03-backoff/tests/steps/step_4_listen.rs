@@ -16,7 +16,7 @@ fn then() -> SystemTime {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_servers_wish_is_added_to_the_own_delay_and_never_shortens_it() {
+async fn what_the_server_asks_for_is_added_to_the_own_delay_and_never_shortens_it() {
     let retry = retry(Limits::default());
 
     let five = diary(retry, 10 * MS, &[Err("429")], |_| Verdict::RetryAfter(5 * SECOND)).await;
@@ -197,7 +197,7 @@ async fn of_several_reasons_the_first_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_attempts_count_towards_the_total_limit_and_so_does_the_servers_wish() {
+async fn the_attempts_and_what_the_server_asks_for_count_towards_the_total_limit() {
     let limits = Limits { max_attempts: 100, max_total: Some(SECOND) };
 
     let slow = diary(retry(limits), 850 * MS, &[Err("timed out")], |_| Verdict::Retry).await;

@@ -58,7 +58,7 @@ async fn all_attempts_have_the_same_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_is_drawn_from_the_callers_generator() {
+async fn the_key_is_drawn_from_the_generator_of_the_caller() {
     let key_from = async |rng: &mut Xoshiro256PlusPlus| {
         let echo = async |_, key: IdempotencyKey| Ok::<_, &str>(key);
         retry(attempts(1)).run_once(rng, echo, |_| Verdict::Stop).await.unwrap()

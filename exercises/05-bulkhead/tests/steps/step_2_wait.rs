@@ -113,7 +113,7 @@ async fn newcomers_do_not_overtake_those_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_looks_again_keeps_its_turn_and_its_limit() {
+async fn polling_again_keeps_the_turn_and_the_limit() {
     let bulkhead = sized(2, 5);
     let mut holders = take(&bulkhead, 2);
     let mut waiters: Vec<_> = (0..4).map(|_| Caller::queued(&bulkhead)).collect();

@@ -143,7 +143,7 @@ async fn the_deadline_of_a_call_below_is_an_error_of_the_work() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_drops_the_call_drops_the_work() {
+async fn dropping_the_call_drops_the_work() {
     let diary = Diary::new();
     let request = Deadline::after(10 * SECOND);
 

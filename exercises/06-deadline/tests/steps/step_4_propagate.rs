@@ -139,7 +139,7 @@ async fn a_handler_is_given_the_deadline_of_its_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_has_one_deadline_whoever_asks_for_it() {
+async fn a_request_has_one_deadline_for_all_who_ask() {
     let gate = gate(strict());
     let mut request =
         Request::get("/").header("grpc-timeout", "2S").body(()).unwrap().into_parts().0;
@@ -165,7 +165,7 @@ async fn a_request_has_one_deadline_whoever_asks_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_says_how_much_of_its_callers_time_it_has() {
+async fn a_call_says_how_much_time_its_caller_gives_it() {
     let request = Deadline::after(2 * SECOND);
     let send = async |headers: HeaderMap| Ok::<_, Infallible>(timeout_of(&headers).to_owned());
 

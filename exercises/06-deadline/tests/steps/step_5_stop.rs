@@ -134,7 +134,7 @@ fn work_for_which_no_thread_was_free_in_time_is_not_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_the_same_error_whoever_notices_the_deadline_first() {
+async fn the_error_is_the_same_whether_the_timer_or_the_work_notices_the_deadline() {
     let deadline = Deadline::after(SECOND);
     let short = Deadline::after(NANOSECOND);
     let done = short.run_blocking(|checkpoint| checkpoint.check().map(|()| "done")).await;

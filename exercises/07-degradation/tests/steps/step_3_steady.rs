@@ -184,7 +184,7 @@ fn a_dwell_ends_when_it_is_over() {
 }
 
 #[test]
-fn whoever_flaps_faster_than_the_dwell_causes_one_change() {
+fn flapping_faster_than_the_dwell_causes_one_change() {
     let mut diary = Diary::new();
 
     for second in 0..600 {
@@ -199,7 +199,7 @@ fn whoever_flaps_faster_than_the_dwell_causes_one_change() {
 }
 
 #[test]
-fn whoever_flaps_slower_never_comes_up_within_a_dwell_of_a_change() {
+fn flapping_slower_never_leads_up_within_a_dwell_of_a_change() {
     let mut diary = Diary::new();
 
     for round in 0..3 {

@@ -119,7 +119,7 @@ async fn the_first_to_come_is_the_first_to_begin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_woken() {
+async fn a_waiter_is_woken() {
     let shedder = sized(1, 5);
     let runs = take(&shedder, 1);
     tokio::spawn(async move {
@@ -146,7 +146,7 @@ impl Wake for Asks {
 }
 
 #[test]
-fn who_is_told_may_ask_the_shedder() {
+fn a_waiter_that_is_told_may_ask_the_shedder() {
     let (tell, told) = mpsc::channel();
     // A thread that waits for a lock that it holds itself waits for ever: it is a thread of its own.
     thread::spawn(move || {

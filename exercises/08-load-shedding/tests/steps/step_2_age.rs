@@ -146,7 +146,7 @@ async fn a_standing_queue_drops_what_has_waited_for_the_target() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_comes_or_asks_has_the_old_ones_told() {
+async fn each_visit_has_the_old_waiters_told() {
     let (shedder, _runs, mut zoe) = standing().await;
     wait(2 * TARGET).await;
     let ada = Caller::waits("Ada", &shedder, Request::default());
@@ -246,7 +246,7 @@ async fn a_full_standing_queue_gives_the_oldest_chair_to_the_newcomer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_told_in_time_though_no_place_comes_free() {
+async fn a_waiter_is_told_in_time_though_no_place_comes_free() {
     let shedder = sized(1, 5);
     let _runs = take(&shedder, 1);
     let begun = Instant::now();
