@@ -74,7 +74,7 @@ impl Payments {
     // ANCHOR_END: charge
 }
 
-/// The order's key names it to payments, and the request to whoever reads logs.
+/// The order's key names it to payments, and the request to a reader of logs.
 fn headers(key: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let value = HeaderValue::from_str(key).expect("the checkout let it through");

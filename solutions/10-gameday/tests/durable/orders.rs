@@ -207,6 +207,6 @@ async fn an_order_that_was_given_up_since_the_list_was_made_is_not_settled() {
     assert_eq!(pending_meanwhile.into_inner().unwrap(), [KEY]);
     assert!(
         orders.take_up(KEY).is_none(),
-        "its client was told that nothing is owed: whoever settles it now charges for nothing"
+        "its client was told that nothing is owed: settling it now charges for nothing"
     );
 }
