@@ -1,6 +1,6 @@
 // Looks at every page of the built book in Chromium, and fails with page, rule and element.
 //
-//   apt-get install --yes chromium npm hunspell hunspell-en-gb && npm install --prefix .ci
+//   apt-get install --yes chromium-headless-shell npm hunspell hunspell-en-gb && npm install --prefix .ci
 //   cargo xtask book --static && node .ci/book-quality.mjs [FOLDER OF PAGES] [PAGE…]
 //
 // In light and in dark: axe-core (contrast, names, alternatives, order of headings). At the width of a
@@ -12,7 +12,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launch } from './browser.mjs';
 
 const [folder = 'book/book', ...only] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -35,11 +35,7 @@ function find(page, what) {
     findings.push(page);
     console.log(`${page}: ${what}`);
 }
-const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    // Nothing but the pages is to be asked for: no updates, no synchronisation.
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 
 const [WIDTH, HEIGHT] = [1200, 900];
 

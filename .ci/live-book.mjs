@@ -1,6 +1,6 @@
 // Reads the live book in Chromium as a reader would, with the second exercise in an editor.
 //
-//   apt-get install --yes chromium npm && npm install --prefix .ci && node .ci/live-book.mjs
+//   apt-get install --yes chromium-headless-shell npm && npm install --prefix .ci && node .ci/live-book.mjs
 //
 // It saves into exercises/02-circuit-breaker/src/lib.rs, which must be as it came, and puts it back.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium } from 'playwright-core';
+import { launch } from './browser.mjs';
 
 const SOURCE = 'exercises/02-circuit-breaker/src/lib.rs';
 const PAGE = 'circuit-breaker.html';
@@ -61,10 +61,7 @@ const status = (port, path, { method = 'GET', headers = {} } = {}) => new Promis
 });
 
 let live = await serve(0);
-const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 try {
     const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
     context.setDefaultTimeout(PATIENCE);
