@@ -62,6 +62,8 @@ pub fn insta_environment(command: &mut Command, workbook: &Workbook) {
     command
         .env("INSTA_UPDATE", "no")
         .env("INSTA_OUTPUT", "diff")
+        // Without a value, an `insta.yaml` decides.
+        .env("INSTA_FORCE_PASS", "0")
         .env("INSTA_WORKSPACE_ROOT", workbook.root.join(""));
 }
 
@@ -178,6 +180,12 @@ impl Told {
         // The closing "aborting due to 2 previous errors" has no place in the code.
         let has_place = !message.spans.is_empty();
         match message.level.as_str() {
+            // PowerShell's `>` writes UTF-16: no line of it can be read.
+            "error" if message.message.ends_with("did not contain valid UTF-8") => {
+                self.in_code.push(
+                    message.rendered.trim_end().to_owned() + "\n  = help: save the file as UTF-8",
+                );
+            }
             "error" if has_place => self.in_code.push(message.rendered),
             "error" => self.elsewhere.push(message.rendered),
             "warning" if has_place => self.warnings.push(message.rendered),
@@ -230,6 +238,7 @@ enum Event {
 #[derive(Deserialize)]
 struct Diagnostic {
     level: String,
+    message: String,
     rendered: String,
     spans: Vec<serde_json::Value>,
 }

@@ -41,7 +41,6 @@ mod turn;
 mod verify;
 mod view;
 mod watch;
-mod way_back;
 
 use std::io::stdin;
 use std::process::ExitCode;

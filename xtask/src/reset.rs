@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use workbook::files::{self, Tree};
-use workbook::{Exercise, Sources, Subject, Workbook, slashes};
+use workbook::{Exercise, Sources, Subject, Workbook, slashes, way_back};
 
 use crate::output;
 use crate::state::State;
-use crate::way_back::way_back;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,7 +32,7 @@ pub fn run(workbook: &Workbook, args: &Args) -> Result<bool> {
     };
     if starter.is_empty() {
         let kept = slashes(&kept);
-        bail!("{kept} is missing. To bring it back: {}", way_back(workbook, &kept));
+        bail!("{kept} is missing. To bring it back: {}", way_back(&workbook.root, &kept));
     }
     if files::same_text(&sources.source, starter) {
         output::out(&format!("{shown} is the {name} already: nothing to do."));
@@ -65,14 +64,40 @@ pub fn replace(
             "Your code is kept in {backup}.\nTo get it back, copy the files in there to {shown} again.\n",
         );
     }
+    told += &cut_link(workbook, &folder)?;
+    for path in tree.keys() {
+        told += &cut_link(workbook, &folder.join(path))?;
+    }
     // Only what the backup holds is removed.
     let folder = workbook.root.join(folder);
     for path in now.keys().filter(|path| !tree.contains_key(*path)) {
         let path = folder.join(path);
-        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+            }
+            _ => {}
+        }
+    }
+    for path in tree.keys() {
+        let path = folder.join(path);
+        if path.is_dir() {
+            bail!("{} is a folder: move it away, and reset again", path.display());
+        }
     }
     files::write_tree(&folder, tree)?;
     Ok(told)
+}
+
+/// A link goes, and what it leads to stays as it is: a file of the reader's own, or the solution.
+fn cut_link(workbook: &Workbook, path: &Path) -> Result<String> {
+    let at = workbook.root.join(path);
+    let Ok(leads_to) = fs::read_link(&at) else { return Ok(String::new()) };
+    // Windows has links to folders of a kind of their own.
+    fs::remove_file(&at)
+        .or_else(|_| fs::remove_dir(&at))
+        .with_context(|| format!("cannot remove {}", at.display()))?;
+    Ok(format!("{} was a link to {}, which stays.\n", slashes(path), leads_to.display()))
 }
 
 /// The hints start over as well. A state that can't be saved is no reason to fail.

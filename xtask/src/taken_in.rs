@@ -12,8 +12,8 @@ pub fn from_elsewhere(workbook: &Workbook, exercise: &Exercise, dep_info: &Path)
     let text = fs::read_to_string(dep_info).unwrap_or_default();
     let files = prerequisites(&text).into_iter().filter_map(|file| {
         let path = root.join(file).canonicalize().ok().filter(|path| !path.starts_with(&own))?;
-        let shown = path.strip_prefix(&root).map_or_else(|_| path.clone(), Path::to_owned);
-        Some(Change::new(slashes(&shown), "is compiled in"))
+        let shown = path.strip_prefix(&root).map_or_else(|_| path.display().to_string(), slashes);
+        Some(Change::new(shown, "is compiled in"))
     });
     files.collect()
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use workbook::{Change, Exercise, Kind, Sources, Step, Subject, Workbook, files, slashes};
+use anyhow::{Result, anyhow};
+use workbook::{
+    Change, Exercise, Kind, Sources, Step, Subject, Workbook, files, slashes, way_back,
+};
 
 use crate::output;
 use crate::played;
@@ -13,7 +15,6 @@ use crate::state::State;
 use crate::status;
 use crate::taken_in;
 use crate::view;
-use crate::way_back::way_back;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -112,9 +113,12 @@ fn verify(
     subject: Subject,
     limit: Limit,
 ) -> Result<ExerciseReport> {
-    let mut report = judge(workbook, exercise, sources, subject, limit)?;
     let changes = exercise.changes(workbook, sources);
     let notes = changes.iter().map(|change| bring_back(workbook, change)).collect::<Vec<_>>();
+    let judged = judge(workbook, exercise, sources, subject, limit);
+    // A manifest that cargo can't read, say.
+    let told = |error: anyhow::Error| anyhow!("{error:#}\n{}", notes.join("\n"));
+    let mut report = judged.map_err(told)?;
     report.notes.splice(..0, notes);
     report.changed.extend(changes.into_iter().map(Into::into));
     // A maintainer tries a spec on its solution before it is published.
@@ -140,9 +144,14 @@ fn judge(
         ExerciseReport { notes: vec![note], ..report }
     };
     if !workbook.root.join(&source).is_file() {
+        let what = match workbook.root.join(&source) {
+            at if at.is_symlink() => "is a link that leads nowhere",
+            at if at.is_dir() => "is a folder",
+            _ => "is missing",
+        };
         let (source, id) = (slashes(&source), &exercise.id);
         return Ok(broken(format!(
-            "{source} is missing. To bring the starter back: cargo xtask reset {id}"
+            "{source} {what}. To bring the starter back: cargo xtask reset {id}"
         )));
     }
     let spec = folder.join("tests").join("spec.rs");
@@ -188,7 +197,7 @@ fn judge(
 fn bring_back(workbook: &Workbook, Change { path, what }: &Change) -> String {
     match *what {
         "was added" => format!("{path} {what}. Take it away: cargo runs it with the exercise"),
-        _ => format!("{path} {what}. To bring it back: {}", way_back(workbook, path)),
+        _ => format!("{path} {what}. To bring it back: {}", way_back(&workbook.root, path)),
     }
 }
 

@@ -173,7 +173,9 @@ fn a_lab_ends_with_the_command() {
 fn what_an_editor_leaves_is_neither_begun_nor_backed_up() {
     let workbook = Workbook::new();
     let src = "exercises/01-adder/src";
-    for name in [".DS_Store", "._lib.rs", ".lib.rs.swp", "lib.rs~", "#lib.rs#", "4913"] {
+    for name in
+        [".DS_Store", "._lib.rs", ".lib.rs.swp", "lib.rs~", "#lib.rs#", "4913", "lib copy.rs"]
+    {
         workbook.write(&format!("{src}/{name}"), "an editor's");
     }
     #[cfg(unix)]
@@ -189,6 +191,35 @@ fn what_an_editor_leaves_is_neither_begun_nor_backed_up() {
     let ran = workbook.xtask(&["reset", "adder"]);
     assert_eq!(ran.stdout, "exercises/01-adder/src is the starter already: nothing to do.\n");
     assert!(!workbook.path(".backups").exists());
+}
+
+#[test]
+fn a_source_that_is_no_utf8_stops_only_its_exercise() {
+    let workbook = Workbook::new();
+    workbook.solve("02-summer");
+    // As PowerShell's `>` writes it.
+    let utf16 = workbook.read(SOURCE).encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    fs::write(workbook.path(SOURCE), [&b"\xff\xfe"[..], &utf16].concat()).unwrap();
+
+    let ran = workbook.xtask(&["verify"]);
+
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let told: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(told[0], " 01 adder    does not compile");
+    assert!(
+        told[1].contains("`exercises/01-adder/src/lib.rs`: stream did not contain valid UTF-8")
+    );
+    assert!(told.contains(&"      = help: save the file as UTF-8"), "{}", ran.stdout);
+    assert!(told.contains(&" 02 summer   5 of 5 steps, passed"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_manifest_that_cargo_cannot_read_is_named_with_the_way_back() {
+    let workbook = Workbook::new();
+    workbook.write("exercises/01-adder/Cargo.toml", "<<<<<<< HEAD\n");
+    let ran = workbook.xtask(&["verify", "adder"]);
+    let told = "exercises/01-adder/Cargo.toml was edited. To bring it back: take ";
+    assert!(ran.code == 2 && ran.stderr.contains(told), "{}", ran.stderr);
 }
 
 #[test]

@@ -96,6 +96,60 @@ fn reset_keeps_every_version_of_the_code() {
     assert_eq!(workbook.read(".backups/adder-2/src/lib.rs"), "// second\n");
 }
 
+#[cfg(unix)]
+#[test]
+fn reset_cuts_a_link_and_leaves_what_it_leads_to() {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    let workbook = Workbook::new();
+    let [src, lib] = ["exercises/01-adder/src", "exercises/01-adder/src/lib.rs"];
+    let (starter, solution) = (workbook.read(lib), workbook.read("solutions/01-adder/src/lib.rs"));
+    let reset = || {
+        let ran = workbook.xtask(&["reset", "adder"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(workbook.read(lib), starter);
+        ran.stdout
+    };
+
+    fs::remove_file(workbook.path(lib)).unwrap();
+    symlink("../../../solutions/01-adder/src/lib.rs", workbook.path(lib)).unwrap();
+    insta::assert_snapshot!(reset(), @r"
+    Your code is kept in .backups/adder-1/src.
+    To get it back, copy the files in there to exercises/01-adder/src again.
+    exercises/01-adder/src/lib.rs was a link to ../../../solutions/01-adder/src/lib.rs, which stays.
+    exercises/01-adder/src is the starter again.
+    ");
+    assert_eq!(workbook.read("solutions/01-adder/src/lib.rs"), solution);
+
+    workbook.write("mine/lib.rs", "// mine\n");
+    workbook.write("mine/more.rs", "// more\n");
+    fs::remove_dir_all(workbook.path(src)).unwrap();
+    symlink("../../mine", workbook.path(src)).unwrap();
+    assert!(reset().contains("\nexercises/01-adder/src was a link to ../../mine, which stays.\n"));
+    assert_eq!(workbook.read("mine/lib.rs"), "// mine\n");
+    assert_eq!(workbook.read("mine/more.rs"), "// more\n");
+
+    fs::remove_file(workbook.path(lib)).unwrap();
+    symlink("nowhere.rs", workbook.path(lib)).unwrap();
+    let ran = workbook.xtask(&["verify"]);
+    insta::assert_snapshot!(ran.stdout, @r"
+    01 adder    does not compile
+       exercises/01-adder/src/lib.rs is a link that leads nowhere. To bring the starter back: cargo xtask reset adder
+    02 summer   not started
+
+    next: mend what is named above, then cargo xtask verify adder
+    ");
+    reset();
+
+    fs::remove_file(workbook.path(lib)).unwrap();
+    fs::create_dir(workbook.path(lib)).unwrap();
+    let ran = workbook.xtask(&["verify", "adder"]);
+    assert!(ran.stdout.contains("src/lib.rs is a folder. To bring"), "{}", ran.stdout);
+    let ran = workbook.xtask(&["reset", "adder"]);
+    assert!(ran.stderr.ends_with("src/lib.rs is a folder: move it away, and reset again\n"));
+}
+
 #[test]
 fn a_bare_starter_begins_the_exercise_without_structure() {
     let workbook = Workbook::new();

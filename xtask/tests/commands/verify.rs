@@ -572,7 +572,31 @@ fn what_keeps_verify_from_its_work_ends_with_code_2_and_the_reason() {
     2 | tittle = "The summer"
       | ^^^^^^
     unknown field `tittle`, expected one of `id`, `title`, `chapter`, `summary`, `kind`, `draft`, `yours`, `sockets`, `step`
+    To bring it back: take exercises/02-summer/exercise.toml from another copy of the workbook
     "#);
+}
+
+#[test]
+fn a_name_is_understood_as_a_shell_completes_it() {
+    let workbook = Workbook::new();
+    let hint = |name: &str, below: &str| {
+        let mut command = workbook.command(&["hint", name]);
+        Ran::of(command.current_dir(workbook.path(below))).stdout
+    };
+    for name in [
+        "2",
+        "002",
+        "Summer",
+        "summer/",
+        "02-summer/",
+        "02_summer",
+        "exercises/02-summer",
+        "./exercises/02-summer/",
+        "exercises/02-summer/src/lib.rs",
+    ] {
+        assert!(hint(name, "").starts_with("summer, step 1"), "{name}");
+    }
+    assert!(hint("../02-summer/src", "exercises/01-adder").starts_with("summer, step 1"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 
 use crate::files::{self, Tree};
+use crate::{slashes, way_back};
 
 /// An exercise.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,8 +106,11 @@ impl Exercise {
         let text = files::read_text(&root.join(&relative))
             .with_context(|| format!("there is no exercise `{folder}`"))?;
         // toml's message carries the line, the column and what was expected there.
-        let mut exercise: Self = toml::from_str(&text)
-            .map_err(|error| anyhow!("{} is malformed:\n{error}", relative.display()))?;
+        let mut exercise: Self = toml::from_str(&text).map_err(|error| {
+            let shown = slashes(&relative);
+            let way_back = way_back(root, &shown);
+            anyhow!("{shown} is malformed:\n{error}To bring it back: {way_back}")
+        })?;
         if exercise.steps.is_empty() {
             bail!("{} declares no [[step]]", relative.display());
         }
@@ -130,8 +134,12 @@ impl Exercise {
 
     pub(crate) fn is_called(&self, wanted: &str) -> bool {
         let number = |text: &str| text.parse::<u32>().ok();
-        wanted == self.id
-            || wanted == self.folder
+        // As a shell completes it: `exercises/02-circuit-breaker/`, or a file in there.
+        let is_below = Path::new(wanted).iter().any(|part| part == self.folder.as_str());
+        let name = wanted.trim_end_matches('/').to_lowercase().replace('_', "-");
+        is_below
+            || name == self.id
+            || name == self.folder
             || (number(wanted).is_some() && number(wanted) == number(self.number()))
     }
 

@@ -13,11 +13,14 @@ pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 /// Whether a file is a source, by its name: Rust, or a snapshot of a spec. Editors and systems leave lock links
 /// (`.#lib.rs`), swap files (`.lib.rs.swp`), backups (`lib.rs~`, `#lib.rs#`) and notes of their own
-/// (`.DS_Store`) beside what they work on; insta leaves `.spec.rs.pending-snap`. `path` is relative.
+/// (`.DS_Store`) beside what they work on, file managers copies with a space in the name (`lib copy.rs`); insta leaves
+/// `.spec.rs.pending-snap`. `path` is relative.
 pub fn is_source(path: &Path) -> bool {
     let is_hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
+    let is_copy = |name: &OsStr| name.as_encoded_bytes().contains(&b' ');
     path.extension().is_some_and(|kind| kind == "rs" || kind == "snap")
         && !path.iter().any(is_hidden)
+        && !path.file_name().is_some_and(is_copy)
 }
 
 /// Reads the sources below a folder: the files that count for verdicts, backups and comparisons.
@@ -185,6 +188,8 @@ mod tests {
             "#lib.rs#",
             "lib.rs.orig",
             "lib.rs___jb_tmp___",
+            "lib copy.rs",
+            "lib (1).rs",
             "4913",
             ".DS_Store",
             "Thumbs.db",

@@ -10,6 +10,7 @@ mod exercise;
 mod published;
 mod sources;
 mod spec;
+mod way_back;
 
 use std::env;
 use std::fs;
@@ -22,6 +23,7 @@ pub use crate::exercise::{Exercise, Kind, Step, Subject};
 pub use crate::mistake::Mistake;
 pub use crate::published::{Change, PUBLISHED};
 pub use crate::sources::Sources;
+pub use crate::way_back::way_back;
 
 /// A workbook: where it is, and where cargo builds it.
 pub struct Workbook {

@@ -51,7 +51,8 @@ impl Sources {
 
     /// Whether the reader has changed anything since either starter.
     pub fn is_begun(&self) -> bool {
-        ![&self.starter, &self.bare].into_iter().any(|tree| files::same_text(&self.source, tree))
+        let mut starters = [&self.starter, &self.bare].into_iter().filter(|tree| !tree.is_empty());
+        !starters.any(|tree| files::same_text(&self.source, tree))
     }
 
     /// Whether something was written, but nothing for this step: its tasks are all there as they were.
