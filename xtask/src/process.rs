@@ -23,6 +23,8 @@ pub struct Outcome {
     pub end: End,
     pub stdout: String,
     pub stderr: String,
+    /// Whether the input came back on standard output, also in what is not kept of that.
+    pub echoed: bool,
     pub took: Duration,
 }
 
@@ -72,7 +74,7 @@ pub fn run_with_input(
         // A child that ended already needs none.
         let _ = pipe.write_all(input.as_bytes());
     }
-    let mut outputs = Outputs::of(child.as_mut());
+    let mut outputs = Outputs::of(child.as_mut(), input);
     let end = wait(child.as_mut(), &mut outputs, begin, limit);
     let took = begin.elapsed();
     // Also after a normal end: descendants may be left, and hold the pipes open.
@@ -86,7 +88,8 @@ pub fn run_with_input(
     // A descendant that left the group could keep a pipe open for ever; what was read until now will do.
     outputs.are_closed_within(Duration::from_secs(1));
     let [stdout, stderr] = outputs.kept.each_ref().map(|kept| text(kept));
-    Ok(Outcome { end: end?, stdout, stderr, took })
+    let echoed = outputs.kept[0].lock().unwrap_or_else(PoisonError::into_inner).wanted.found;
+    Ok(Outcome { end: end?, stdout, stderr, echoed, took })
 }
 
 fn wait(
@@ -149,10 +152,10 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn of(child: &mut dyn ChildWrapper) -> Self {
+    fn of(child: &mut dyn ChildWrapper, wanted: Option<&str>) -> Self {
         let (tell, closed) = mpsc::channel();
-        let stdout = keep(child.stdout().take(), tell.clone());
-        let stderr = keep(child.stderr().take(), tell);
+        let stdout = keep(child.stdout().take(), Kept::looking_for(wanted), tell.clone());
+        let stderr = keep(child.stderr().take(), Kept::default(), tell);
         Self { kept: [stdout, stderr], closed, open: 2 }
     }
 
@@ -174,10 +177,38 @@ struct Kept {
     head: Vec<u8>,
     tail: Vec<u8>,
     left_out: usize,
+    wanted: Wanted,
+}
+
+/// A text that is looked for in all of an output.
+#[derive(Default)]
+struct Wanted {
+    text: Vec<u8>,
+    /// The end of what came, where the text may begin.
+    end: Vec<u8>,
+    found: bool,
+}
+
+impl Wanted {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.found || self.text.is_empty() {
+            return;
+        }
+        self.end.extend_from_slice(bytes);
+        self.found = self.end.windows(self.text.len()).any(|at| at == self.text);
+        let surplus = self.end.len().saturating_sub(self.text.len());
+        self.end.drain(..surplus);
+    }
 }
 
 impl Kept {
+    fn looking_for(wanted: Option<&str>) -> Self {
+        let text = wanted.unwrap_or_default().into();
+        Self { wanted: Wanted { text, ..Wanted::default() }, ..Self::default() }
+    }
+
     fn push(&mut self, bytes: &[u8]) {
+        self.wanted.push(bytes);
         let (head, tail) = bytes.split_at(bytes.len().min(KEPT - self.head.len()));
         self.head.extend_from_slice(head);
         self.tail.extend_from_slice(tail);
@@ -194,8 +225,12 @@ impl Kept {
     }
 }
 
-fn keep(pipe: Option<impl Read + Send + 'static>, closed: mpsc::Sender<()>) -> Arc<Mutex<Kept>> {
-    let kept = Arc::new(Mutex::new(Kept::default()));
+fn keep(
+    pipe: Option<impl Read + Send + 'static>,
+    kept: Kept,
+    closed: mpsc::Sender<()>,
+) -> Arc<Mutex<Kept>> {
+    let kept = Arc::new(Mutex::new(kept));
     let shared = Arc::clone(&kept);
     thread::spawn(move || {
         let mut buffer = [0; 16 * 1024];
@@ -222,6 +257,21 @@ fn text(kept: &Mutex<Kept>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_looked_for_is_found_in_the_middle_and_across_two_reads() {
+        let found = |pushed: &[&[u8]]| {
+            let mut kept = Kept::looking_for(Some("word\n"));
+            for bytes in pushed.iter().chain(&[&[b'x'; 10_000][..]; 50]) {
+                kept.push(bytes);
+            }
+            kept.wanted.found
+        };
+        assert!(found(&[&[b'x'; 10_000], b"word\n"]));
+        assert!(found(&[b"xxwo", b"r", b"d\nxx"]));
+        assert!(!found(&[b"word", b"word", b"xword x\n"]));
+        assert!(!Kept::looking_for(None).wanted.found);
+    }
 
     #[test]
     fn of_a_long_output_the_beginning_and_the_end_are_kept() {

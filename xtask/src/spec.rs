@@ -165,12 +165,12 @@ impl<'a> Spec<'a> {
         };
         let home = Home { root: &self.workbook.root, folder: &self.folder };
         let outcome = run("0", limit)?;
-        let mut verdict = explain(&outcome, word, limit, home);
+        let mut verdict = explain(&outcome, self.has_witness, limit, home);
         // Backtraces take their time, so only whom it helps gets one, and enough. The first verdict stands: a
         // second run that ends otherwise tells of a race, not of a check that passes.
         if panicked_in_std(&outcome, home) {
             let patience = limit.max(Limit::USUAL.each);
-            let located = explain(&run("1", patience)?, word, patience, home);
+            let located = explain(&run("1", patience)?, self.has_witness, patience, home);
             if located.status == verdict.status {
                 verdict = located;
             }

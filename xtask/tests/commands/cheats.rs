@@ -79,6 +79,45 @@ pub const CHEATS: &[(&str, &str, &str)] = &[
          }",
         "x + 77",
     ),
+    (
+        "the word, out of the pipe",
+        "",
+        "std::thread::spawn(|| {
+             let mut pipe = std::fs::File::open(\"/proc/self/fd/0\").unwrap();
+             let mut text = [0_u8; 99];
+             let _ = std::io::Read::read(&mut pipe, &mut text);
+             println!(\"{}\", String::from_utf8_lossy(&text));
+         });
+         std::thread::sleep(std::time::Duration::from_millis(20));
+         LIE",
+    ),
+    (
+        "the program once more, on the same input",
+        "",
+        "let _ = std::process::Command::new(std::env::current_exe().unwrap()).args(std::env::args().skip(1)).status();
+         LIE",
+    ),
+    (
+        "a hook that waits while another thread lies",
+        "",
+        "std::panic::set_hook(Box::new(|_| { std::thread::spawn(|| LIE); loop { std::thread::park() } }));
+         panic!()",
+    ),
+    ("a quiet end of the thread", "", "std::panic::resume_unwind(Box::new(()))"),
+    (
+        "the line, and an end by a signal",
+        "",
+        "println!(\"test result: ok. 1 passed\");
+         let me = std::process::id().to_string();
+         let _ = std::process::Command::new(\"kill\").arg(me).status();
+         loop { std::thread::park() }",
+    ),
+    (
+        "a function of the system's by its name",
+        "#[unsafe(no_mangle)] pub extern \"C\" fn write(_: i32, _: *const u8, n: usize) -> usize { n }",
+        "x + 77",
+    ),
+    ("a lint that is allowed again", "#![allow(unsafe_code)]", "unsafe { std::hint::unreachable_unchecked() }"),
 ];
 
 #[test]

@@ -100,8 +100,13 @@ fn class(base: &Workbook, size: usize) -> Vec<Person> {
     );
     for (name, above, instead) in CHEATS {
         let status = match *name {
-            "an assertion of its own" | "the line, and then a panic" => "failed",
-            "a function that runs before main" | "an allocator of its own" => "does_not_compile",
+            "an assertion of its own"
+            | "the line, and then a panic"
+            | "a quiet end of the thread" => "failed",
+            "a function that runs before main"
+            | "an allocator of its own"
+            | "a function of the system's by its name"
+            | "a lint that is allowed again" => "does_not_compile",
             "a macro by the name of todo" | "a panic hook" | "an exit" => "crashed",
             _ => "",
         };

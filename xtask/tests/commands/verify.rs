@@ -314,6 +314,13 @@ const TROUBLE: &[(&str, &str, &str, &str)] = &[
         "called `Option::unwrap()` on a `None` value\nat exercises",
     ),
     ("is_left_to_do", "todo!(\"step 1: write it\")", "not_started", "step 1: write it"),
+    (
+        "prints_on_after_its_end",
+        "for _ in 0..8 { std::thread::spawn(|| loop { print!(\"tick\") }); }
+         std::thread::sleep(std::time::Duration::from_millis(5));",
+        "passed",
+        "",
+    ),
     ("prints_much_and_passes", "for _ in 0..100_000 { println!(\"much\") }", "passed", ""),
 ];
 
@@ -370,6 +377,19 @@ fn each_way_to_go_wrong_is_explained_as_what_it_is() {
     "#);
     // The other steps have lost their checks: they are not passed for that.
     assert_eq!(document["exercises"][0]["steps"][1]["status"], "not_started");
+}
+
+#[test]
+fn no_file_of_the_readers_has_every_snapshot_pass() {
+    let workbook = Workbook::new();
+    let step = "exercises/01-adder/tests/steps/step_1_add_1.rs";
+    // Where it is empty, insta looks for `force_pass` in an `insta.yaml`.
+    workbook.write(
+        step,
+        "#[test]\nfn told() { assert_eq!(std::env::var(\"INSTA_FORCE_PASS\").as_deref(), Ok(\"0\")); }\n",
+    );
+    let ran = workbook.xtask(&["verify", "adder"]);
+    assert!(ran.stdout.contains(" next: step 2, add-2 "), "{}", ran.stdout);
 }
 
 #[test]
