@@ -150,7 +150,9 @@ try {
     await says('#figure-breaker-outage .knobs-said', 'a whole number from 1 to');
     holds('a value outside its range is refused with the range', true);
     await figure.getByRole('button', { name: 'As in the book' }).click();
-    holds('the book\'s own figure comes back', drawn === await figure.locator(':scope > svg').innerHTML());
+    await figure.locator('.knobs-inside td').first().waitFor();
+    holds('the book\'s own figure comes back, with its numbers', drawn === await figure.locator(':scope > svg').innerHTML()
+        && await figure.locator('.knobs-inside th', { hasText: 'yours' }).count() === 0);
 
     await openFor.fill('6');
     await says('#figure-breaker-outage .knobs-inside p', 'open for 6 s');

@@ -311,7 +311,8 @@
                 make('p', { className: 'reproduce' }, 'Reproduce: ', make('code', { textContent: answer.command })));
         }
 
-        function reset() {
+        // The figure and the numbers of the book: they were recorded with the figure.
+        async function reset() {
             running?.abort();
             controls.forEach(each => each.set(usual(each.knob)));
             remember();
@@ -319,6 +320,15 @@
             figure.querySelector(':scope > svg')?.replaceWith(drawn);
             said.textContent = '';
             result.replaceChildren();
+            if (!('runs' in figure.dataset)) {
+                await run();
+                return;
+            }
+            const mine = running = new AbortController();
+            const { svg, ...numbers } = await recorded(name).run(values(), scene);
+            if (!mine.signal.aborted) {
+                showRun(numbers);
+            }
         }
 
         fold.addEventListener('toggle', () => { if (fold.open) begin(); });

@@ -1,9 +1,11 @@
 //! Builds, serves and checks the book with mdBook as a library, so that a reader has nothing to install.
 
+mod breaks;
 mod check;
 #[cfg(test)]
 mod coverage;
 mod directive;
+mod excerpt;
 mod live;
 mod open;
 mod preprocess;

@@ -9,9 +9,10 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 use scraper::{Html, Selector};
-use workbook::{Exercise, Mistake, Step, Workbook};
+use workbook::{Exercise, Mistake, Step, Subject, Workbook};
 
 use crate::directive::{Directive, Line, parse};
+use crate::excerpt::excerpt;
 use crate::units::keep_together;
 
 /// Runs before mdBook's own preprocessors, so that a line number is that of the file.
@@ -253,19 +254,18 @@ impl Page<'_> {
             "<details class=\"mistakes\" id=\"mistakes\" data-exercise=\"{id}\" data-step=\"{step}\">\n\
              <summary>Mistakes that these checks catch ({count}): read them when your step passes</summary>\n\n"
         );
-        // Longer than any run of backticks that a diff of Rust code may hold.
-        let fence = "`".repeat(8);
+        let folder = self.root.join(exercise.path(Subject::Solution));
         for Mistake { title, why, place, check, diff, .. } in mistakes {
             let title = inline(title.trim_end_matches('.'));
             let place = place.map(|place| format!("**Where it happened.** {place}\n\n"));
-            let (place, diff) = (place.unwrap_or_default(), diff.trim_end());
+            let (place, diff) = (place.unwrap_or_default(), excerpt(&diff, &folder)?);
             let check = breakable(&check);
             write!(
                 text,
                 "<details class=\"mistake\">\n<summary>{title}</summary>\n\n\
                  **Why people make it.** {why}\n\n{place}\
                  **Caught by** <code class=\"check\">{check}</code>\n\n\
-                 {fence}diff\n{diff}\n{fence}\n\n</details>\n\n"
+                 {diff}\n\n</details>\n\n"
             )?;
         }
         text.push_str("</details>\n");
@@ -521,8 +521,7 @@ mod tests {
             "It looks *harmless*.",
             "**Where it happened.** somelib 1.2",
             "**Caught by** <code class=\"check\">failures_<wbr>open_<wbr>it</code>",
-            "\n\n````````diff\n--- a/src/lib.rs",
-            "+b\n````````\n\n</details>\n\n</details>",
+            "\n\nIn `src/lib.rs`:\n\n````````diff\n-a\n+b\n````````\n\n</details>\n\n</details>",
         ] {
             assert!(text.contains(part), "{part:?} is missing in\n{text}");
         }

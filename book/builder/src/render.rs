@@ -15,6 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata, Subscriber};
 
+use crate::breaks::Breaks;
 use crate::preprocess::Directives;
 
 /// What came out beside the files.
@@ -58,7 +59,8 @@ pub fn render(root: &Path, out: &Path, live: bool) -> Result<Rendered> {
         book.config.set(list, redirects)?;
         book.with_preprocessor(Directives::new(root))
             .with_preprocessor(LinkPreprocessor::new())
-            .with_preprocessor(IndexPreprocessor::new());
+            .with_preprocessor(IndexPreprocessor::new())
+            .with_preprocessor(Breaks);
         book.build()?;
         anyhow::Ok((sources(&book), moved))
     })?;

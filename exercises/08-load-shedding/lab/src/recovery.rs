@@ -109,10 +109,10 @@ pub fn table(runs: &Runs<Report>) -> Table {
         .table()
 }
 
-/// The share of those that came in the ten seconds after the outage, nearly.
+/// The share of the requests that came in the ten seconds after the outage.
 pub fn good_afterwards(report: &Report) -> f64 {
-    let counts = report.counts_between(HANGS.end..HANGS.end + Duration::from_secs(10));
-    (counts.good as f64 / counts.offered as f64).min(1.0)
+    let counts = report.counts_of(HANGS.end..HANGS.end + Duration::from_secs(10));
+    counts.good as f64 / counts.offered as f64
 }
 
 /// How many seconds after the outage it is so for the first time.

@@ -117,8 +117,9 @@ impl Sent {
         100.0 * self.requests as f64 / self.report.counts().offered as f64 - 100.0
     }
 
+    /// In percent of the requests that users make after the slow time.
     pub fn good_after(&self) -> f64 {
-        let counts = self.report.counts_between(SLOW.end..LENGTH);
+        let counts = self.report.counts_of(SLOW.end..LENGTH);
         100.0 * counts.good as f64 / counts.offered as f64
     }
 }

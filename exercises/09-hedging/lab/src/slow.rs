@@ -100,7 +100,7 @@ fn one(name: &str, code: Code, setting: Setting, values: &Values) -> Result<Repo
 
 /// In the slow time, in percent of what was offered.
 pub fn good_while_slow(report: &Report) -> f64 {
-    let counts = report.counts_between(SLOW);
+    let counts = report.counts_of(SLOW);
     100.0 * counts.good as f64 / counts.offered as f64
 }
 

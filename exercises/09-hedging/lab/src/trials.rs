@@ -135,8 +135,8 @@ fn overloaded(code: Code, seed: u64) -> anyhow::Result<u64> {
     let setting = Setting { budget: Some((10, 100)), ..after(Delay::Fixed(100 * MILLISECOND)) };
     let run = overload::one("overload", code, setting, 350.0, 2.0, seed)?;
     let calm = overload::SLOW.end + 20_000 * MILLISECOND;
-    let counts = run.report.counts_between(calm..run.report.load().length);
-    Ok(counts.offered.saturating_sub(counts.good))
+    let counts = run.report.counts_of(calm..run.report.load().length);
+    Ok(counts.offered - counts.good)
 }
 
 // ---------------------------------------------------------------------------------------------
