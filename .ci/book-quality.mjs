@@ -354,7 +354,7 @@ async function touched(page) {
             await knob.focus();
             await tab.keyboard.press('ArrowDown');
             expect(await seen() !== first, `${name}: another number changes nothing`);
-            await toy.getByRole('button', { name: 'As it came' }).press('Enter');
+            await toy.getByRole('button', { name: 'As at first' }).press('Enter');
             expect(await seen() === first, `${name}: its first numbers do not come back`);
         }
         if (await toy.getByRole('button', { name: 'Put it on the checklist' }).count() > 0) {

@@ -22,8 +22,11 @@
     window.blastRadius.recorded = (name, content) => arrived.set(`content of runs/${name}`, content);
     window.blastRadius.recordedToy = (name, content) => arrived.set(`content of toys/${name}`, content);
 
+    // A number and its unit stay in one line.
+    const together = text => text.replace(/(\d) (?=(?:%|[nµm]?s|min|h|[KMG]i?B)(?!\p{L}))/gu, '$1\u00a0');
+
     // Text with `code` in it, as in the captions that a lab gives its figures.
-    const prose = text => text.split('`').map((part, index) => (index % 2 === 1 ? make('code', { textContent: part }) : part));
+    const prose = text => together(text).split('`').map((part, index) => (index % 2 === 1 ? make('code', { textContent: part }) : part));
 
     // --- Controls
 
@@ -35,14 +38,15 @@
         return Array.from({ length: Math.floor((to - from) / by) + 1 }, (_, index) => from + index * by);
     }
 
-    // A control for a knob: `element`, `value()` and `set(text)`. Typed numbers need somebody who can run them.
-    function control(knob, { prefix, typed, changed }) {
+    // A control for a knob: `element`, `value()` and `set(text)`. Typed numbers need somebody who can run them. Where no
+    // command line takes its values, a choice shows what they mean alone.
+    function control(knob, { prefix, typed, plain, changed }) {
         const id = `${prefix}-${knob.name}`;
         const label = make('label', { htmlFor: id, textContent: knob.question });
         const row = make('div', { className: 'knob' }, label);
         if (knob.kind === 'choice') {
             const select = make('select', { id }, ...knob.of.map(([value, about]) =>
-                make('option', { value, textContent: about === value ? value : `${value}: ${about}` })));
+                make('option', { value, textContent: plain || about === value ? about : `${value}: ${about}` })));
             select.addEventListener('change', changed);
             row.append(select);
             return { knob, element: row, value: () => select.value, set: text => { select.value = text; } };
@@ -341,7 +345,7 @@
         figures.push({ lab: figure.dataset.lab, again: () => { if (fold.open && result.hasChildNodes()) run(); } });
     }
 
-    Object.assign(window.blastRadius, { figures, load, control, usual, tab: tabs });
+    Object.assign(window.blastRadius, { figures, load, control, together, usual, tab: tabs });
     // The live server's script comes after this one.
     document.addEventListener('DOMContentLoaded', () => document
         .querySelectorAll(window.blastRadius.live ? 'figure[data-lab]' : 'figure[data-runs]').forEach(addKnobs));

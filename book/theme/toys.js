@@ -3,10 +3,10 @@
 'use strict';
 
 (() => {
-    const { control, load, make, usual } = window.blastRadius;
+    const { control, load, make, together, usual } = window.blastRadius;
     const EXAMPLE = {
         actions: 'An example, step by step',
-        numbers: 'With the numbers as they came',
+        numbers: 'An example',
         order: 'The book\'s order, and two neighbours swapped',
         journey: 'The turning points',
     };
@@ -30,9 +30,9 @@
             return fact.row;
         }));
         const show = (seen, before) => {
-            said.textContent = seen.said;
+            said.textContent = together(seen.said);
             facts.forEach(({ value, row }, index) => {
-                value.textContent = seen.facts[index];
+                value.textContent = together(seen.facts[index]);
                 row.classList.toggle('changed', before !== undefined && before.facts[index] !== seen.facts[index]);
             });
         };
@@ -126,7 +126,7 @@
     function numbers({ toy, table, words, live, ask, show, name }) {
         let newest = 0;
         let before;
-        const controls = toy.knobs.map(knob => control(knob, { prefix: `toy-${name}`, typed: Boolean(live), changed: () => answer() }));
+        const controls = toy.knobs.map(knob => control(knob, { prefix: `toy-${name}`, typed: Boolean(live), plain: true, changed: () => answer() }));
         // The last number turns first.
         const place = () => controls.reduce((sum, each) => {
             const positions = each.knob.kind === 'choice' ? each.knob.of.map(([value]) => value) : each.knob.positions.map(String);
@@ -151,7 +151,7 @@
                 before = seen;
             }
         }
-        const back = make('button', { type: 'button', className: 'plain-button', textContent: 'As it came' });
+        const back = make('button', { type: 'button', className: 'plain-button', textContent: 'As at first' });
         back.addEventListener('click', () => {
             controls.forEach(each => each.set(usual(each.knob)));
             answer();

@@ -1,6 +1,7 @@
 //! What a page shows of a mistake's diff: the lines that change, and the block that they are in. The rest of the file is
 //! the finished solution, with lines of steps that the reader has yet to take.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -34,9 +35,9 @@ pub fn excerpt(diff: &str, folder: &Path) -> Result<String> {
             if place == last {
                 // One function, one block.
                 text.truncate(text.len() - fence.len() - "\n\n".len());
-                text += &format!(" …\n{shown}\n{fence}\n\n");
+                write!(text, " …\n{shown}\n{fence}\n\n")?;
             } else {
-                text += &format!("{place}{fence}diff\n{shown}\n{fence}\n\n");
+                write!(text, "{place}{fence}diff\n{shown}\n{fence}\n\n")?;
             }
             last = place;
         }

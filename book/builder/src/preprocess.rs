@@ -13,7 +13,6 @@ use workbook::{Exercise, Mistake, Step, Subject, Workbook};
 
 use crate::directive::{Directive, Line, parse};
 use crate::excerpt::excerpt;
-use crate::units::keep_together;
 
 /// Runs before mdBook's own preprocessors, so that a line number is that of the file.
 pub struct Directives {
@@ -65,8 +64,6 @@ struct Open {
     covered: Option<usize>,
     /// Whether a prediction has been asked for.
     predicted: bool,
-    /// A block of code.
-    code: bool,
 }
 
 /// A chapter being expanded.
@@ -105,11 +102,7 @@ impl Page<'_> {
             Line::Text { includes } => {
                 open.predicted |= line.starts_with(PREDICTION);
                 includes.iter().try_for_each(|target| self.include(target))?;
-                if line.trim_start().starts_with("```") {
-                    open.code = !open.code;
-                }
-                let line = if open.code { line.to_owned() } else { keep_together(line) };
-                return Ok(kind(&line).unwrap_or(line));
+                return Ok(kind(line).unwrap_or_else(|| line.to_owned()));
             }
         };
         let mut begin = |kind, summary| {
@@ -410,9 +403,23 @@ fn kind(line: &str) -> Option<String> {
     ))
 }
 
-/// `half_open_admits_one_probe` as `Half open admits one probe`.
+/// `half_open_admits_one_probe` as `Half open admits one probe`, and `over_10_000` as `Over 10,000`.
 fn sentence(name: &str) -> String {
-    let words = name.replace('_', " ");
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut words = String::new();
+    let mut before = "";
+    for part in name.split('_') {
+        let is_thousands = part.len() == 3 && is_number(part) && is_number(before);
+        words += if words.is_empty() {
+            ""
+        } else if is_thousands {
+            ","
+        } else {
+            " "
+        };
+        words += part;
+        before = part;
+    }
     let mut chars = words.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
@@ -489,6 +496,12 @@ mod tests {
             <details class=\"hint\">\n<summary>Show a hint (3 of 3)</summary>\n<p></p>\n\
             </details>\n</details>\n</details>\n\n";
         assert_eq!(html, expected);
+    }
+
+    #[test]
+    fn a_name_of_a_check_reads_as_a_sentence() {
+        assert_eq!(super::sentence("one_of_100_000_is_exact"), "One of 100,000 is exact");
+        assert_eq!(super::sentence("a_ratio_of_3_to_200"), "A ratio of 3 to 200");
     }
 
     #[test]

@@ -21,16 +21,17 @@ fn shop() -> Drawing {
     .arrow(&[[215, 38], [150, 74]])
     .arrow(&[[265, 38], [330, 74]]);
     let dependencies = [
-        (0, Series(3), "catalogue", "no page", "without it"),
-        (122, Series(2), "stock", "a page can do", "without it"),
-        (244, Series(2), "recommendations", "a page can do", "without them"),
-        (366, Series(4), "payments", "money moves,", "once"),
+        (1, 104, Series(3), "catalogue", "no page", "without it"),
+        (116, 104, Series(2), "stock", "a page can do", "without it"),
+        (231, 134, Series(2), "recommendations", "a page can do", "without them"),
+        (376, 103, Series(4), "payments", "money moves,", "once"),
     ];
-    for (x, colour, name, first, second) in dependencies {
+    for (x, width, colour, name, first, second) in dependencies {
+        let middle = x + width / 2;
         drawing = drawing
-            .boxed([x, 178, 114, 62], colour, &[name, first, second])
-            .arrow(&[[135, 119], [x + 48, 177]])
-            .arrow(&[[345, 119], [x + 66, 177]]);
+            .boxed([x, 178, width, 62], colour, &[name, first, second])
+            .arrow(&[[135, 119], [middle - 9, 177]])
+            .arrow(&[[345, 119], [middle + 9, 177]]);
     }
     drawing
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lab_kit::{Figures, Values, well_after};
+use lab_kit::{Figures, Values, rounded, well_after};
 
 use crate::slow::{self, SLOW, goodput};
 use crate::{Target, knee};
@@ -37,7 +37,7 @@ fn knee(values: &Values, figures: &Figures) -> anyhow::Result<()> {
     let lines: Vec<_> = runs.done().map(|(_, line)| line).collect();
     let at = |line: usize, places: usize| &lines[line][places - 1].1;
     let percent = |line, places| format!("{:.1}", at(line, places).rejected_percent);
-    let millis = |line, places| format!("{:.0}", at(line, places).wait_p99);
+    let millis = |line, places| rounded(at(line, places).wait_p99);
     let description = format!(
         "Two panels over the number of places, 1 to 30. Above, the share of requests that are turned away \
          falls in a nearly straight line until about 14 places and then bends towards zero: with 14 it is {} % if \

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bulkhead_solution::{Bulkhead, Config, Workload, size_for};
 use lab_kit::chart::{Chart, Panel};
-use lab_kit::{Runs, Scene, Shown, Table, Values, Whose};
+use lab_kit::{Runs, Scene, Shown, Table, Values, Whose, rounded};
 use storm::{Failure, Load, Model, Report, ServiceTime, StormError};
 use tokio::time::Instant;
 
@@ -153,7 +153,7 @@ pub fn sizes(seed: u64) -> Result<Table, StormError> {
         let by_root = (running + 2.0 * running.sqrt()).ceil() as usize;
         let then = erlang_b(running, by_root);
         table.row([
-            format!("{rate:.0}"),
+            rounded(rate),
             format!("{running:.0}"),
             places.to_string(),
             format!("{measured:.2} %"),

@@ -171,7 +171,7 @@ pub fn chart(runs: &Runs<Measured>, values: &Values) -> Chart {
 
 pub fn parameters(values: &Values) -> String {
     format!(
-        "{} calls, one after the other, of {} to {} ms; {} take {} to {} ms, whoever sends them and how often. A call is late \
+        "{} calls, one after the other, of {} to {} ms; {} take {} to {} ms, no matter who sends them, or how often. A call is late \
          after the {}th percentile of the newest 1,000 originals, or after {FIXED} ms. Seed {}.",
         rounded(CALLS as f64),
         FAST.start,
