@@ -68,7 +68,8 @@ impl CircuitBreaker {
         self
     }
 
-    /// Runs `operation` if the breaker lets it, and counts any error as a failure.
+    /// Runs `operation` if the breaker lets it, and counts any error as a failure. The breaker is asked
+    /// when the future is first polled.
     ///
     /// Cancellation: dropping the future drops the operation and gives its permit back.
     ///

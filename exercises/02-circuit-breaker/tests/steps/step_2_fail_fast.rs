@@ -75,6 +75,29 @@ async fn call_counts_errors_as_failures_and_values_as_successes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_breaker_is_asked_when_the_call_is_awaited() {
+    let breaker = breaker(streak_only());
+    let runs = Cell::new(0);
+    let operation = || {
+        runs.set(runs.get() + 1);
+        async { Ok::<_, &str>("fine") }
+    };
+
+    let call = breaker.call(operation);
+    let with_fallback = breaker.call_or_else(operation, |_| "later");
+    fail(&breaker, 5);
+    let results = (call.await, with_fallback.await);
+
+    assert!(
+        matches!(results, (Err(CallError::Rejected(_)), Ok("later"))) && runs.get() == 0,
+        "two calls were made while the breaker was closed, and awaited when it was open. The operation ran \
+         {} times, and they returned {results:?}: a future does nothing until it is awaited, and what the \
+         breaker said before that is out of date",
+        runs.get()
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_run_side_by_side() {
     let breaker = breaker(Config::default());
     let begun = Instant::now();

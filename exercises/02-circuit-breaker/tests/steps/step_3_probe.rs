@@ -132,6 +132,7 @@ async fn enough_successes_close_it_and_one_failure_reopens_it() {
     wait(OPEN_FOR).await;
     succeed(&breaker, 3);
     diary.note("three probes succeed");
+    assert_eq!(admitted(&breaker, 1), 1, "another probe is let through, and is still out");
     fail(&breaker, 1);
     diary.note("the fourth fails");
     wait(OPEN_FOR - MILLISECOND).await;
@@ -144,7 +145,7 @@ async fn enough_successes_close_it_and_one_failure_reopens_it() {
 
     insta::assert_snapshot!(
         diary.text,
-        "success_threshold is 4 (half_open_max_calls is 2): the fourth success closes it at once; a failed probe opens it for the same open time again, and the successes before it count no more",
+        "success_threshold is 4 (half_open_max_calls is 2): the fourth success closes it at once; a failed probe opens it at once, whatever became of the others, for the same open time again, and the successes before it count no more",
         @"
         30.000s   three probes succeed     half-open
         30.000s   the fourth fails         open
@@ -252,6 +253,15 @@ async fn jitter_spreads_the_open_times_of_many_instances() {
         longest - shortest > 20 * SECOND,
         "with a jitter of 0.8, 100 open times spread over most of 30 to 54 s, but these are between \
          {shortest:?} and {longest:?}: the share is drawn from 0 to open_jitter"
+    );
+
+    let unseeded: BTreeSet<Duration> =
+        (0..20).map(|_| time_left(&tripped(config.clone()))).collect();
+    assert!(
+        unseeded.len() >= 19,
+        "20 breakers that `new` made drew only {} open times: its generator is seeded by the operating \
+         system, or all instances of a service have the same luck",
+        unseeded.len()
     );
 }
 

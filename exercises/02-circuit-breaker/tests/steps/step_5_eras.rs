@@ -305,6 +305,26 @@ async fn a_result_after_the_lease_comes_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_lease_is_exact_however_short() {
+    let nano = Duration::from_nanos(1);
+    for probe_lease in [Duration::from_nanos(1_500_700), SECOND + nano, nano] {
+        let breaker = half_open(Config { probe_lease, ..Config::default() }).await;
+        assert_eq!(admitted(&breaker, 1), 1, "a probe is let through, and hangs");
+
+        wait(probe_lease - nano).await;
+        let early = breaker.state();
+        wait(nano).await;
+
+        assert_eq!(
+            (early, breaker.state()),
+            (State::HalfOpen, State::Open),
+            "a lease of {probe_lease:?}: the states one nanosecond before its end and at its end. A \
+             `Duration` isn't whole milliseconds"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_open_time_after_a_lease_has_its_jitter_too() {
     let config = Config { open_jitter: 0.5, probe_lease: LEASE, ..Config::default() };
     let mut open_times = BTreeSet::new();

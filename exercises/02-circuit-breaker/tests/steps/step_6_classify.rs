@@ -222,6 +222,26 @@ async fn a_slow_success_counts_as_a_failure() {
         State::Open,
         "five answers took 2 s each: callers that wait are callers that pile up"
     );
+
+    let nano = Duration::from_nanos(1);
+    for slow in [Duration::from_nanos(1_500_700), SECOND + nano, nano] {
+        let slow_call_threshold = Some(slow);
+        let config = Config { failure_threshold: 1, slow_call_threshold, ..streak_only() };
+        let mut seen = Vec::new();
+        for time in [slow - nano, slow] {
+            let breaker = super::breaker(config.clone());
+            let call = breaker.try_acquire().expect("closed");
+            wait(time).await;
+            call.record(Outcome::Success);
+            seen.push(breaker.state());
+        }
+        assert_eq!(
+            seen,
+            [State::Closed, State::Open],
+            "a threshold of {slow:?}: the states after a call that took a nanosecond less, and after one \
+             that took so long. A `Duration` isn't whole milliseconds, nor a float of seconds"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

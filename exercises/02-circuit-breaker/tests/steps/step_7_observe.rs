@@ -315,6 +315,20 @@ async fn every_listener_hears_every_transition() {
     );
     assert_eq!(*second.lock().unwrap(), 3, "a second listener hears as much as the first");
 
+    let (breaker, told) = observed(Config::default());
+    fail(&breaker, 5);
+    wait(OPEN_FOR).await;
+    breaker.reset();
+    insta::assert_snapshot!(
+        told.lock().unwrap(),
+        "a reset is a look as well: the open time was over, and that comes first",
+        @"
+        0.000s    era 1  closed → open (5 failures in a row)
+        30.000s   era 2  open → half-open (open time over)
+        30.000s   era 3  half-open → closed (reset)
+        "
+    );
+
     let breaker = tripped(Config::default());
     let late = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&late);
