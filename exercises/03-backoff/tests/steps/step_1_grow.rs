@@ -103,6 +103,18 @@ fn the_largest_durations_do_not_overflow() {
         Duration::from_nanos(u64::MAX - 2 * u64::from(u32::MAX)),
         "(2³² − 1)² is 2⁶⁴ − 2·(2³² − 1) − 1 nanoseconds"
     );
+    let doubled = super::backoff(Config {
+        base: Duration::from_nanos(1),
+        factor: 2,
+        cap: Duration::MAX,
+        jitter: Jitter::None,
+    });
+    assert_eq!(
+        [64, 93, 94].map(|retry| doubled.exponential(retry)),
+        [Duration::from_nanos_u128(1 << 64), Duration::from_nanos_u128(1 << 93), Duration::MAX],
+        "2⁶⁴ nanoseconds and 2⁹³ fit in a Duration, and 2⁹⁴ don't: a power that is cut off at 63 bits stops \
+         growing at 292 years"
+    );
     assert_eq!(backoff(SECOND).exponential(3), Duration::MAX, "a cap of Duration::MAX is a cap");
     assert_eq!(backoff(Duration::MAX).exponential(0), Duration::MAX, "and may be the base, too");
 }

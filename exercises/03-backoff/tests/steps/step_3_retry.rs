@@ -12,14 +12,21 @@ use super::{MS, SECOND, attempts, backoff, diary, retry, rng};
 
 #[tokio::test(start_paused = true)]
 async fn a_success_is_returned_and_ends_it() {
-    let diary =
-        diary(retry(attempts(5)), 10 * MS, &[Err("503"), Err("503"), Ok(())], |_| Verdict::Retry)
-            .await;
+    let answers = [Err("503"), Err("503"), Ok(())];
+
+    let of_five = diary(retry(attempts(5)), 10 * MS, &answers, |_| Verdict::Retry).await;
+    let of_any = diary(retry(attempts(u32::MAX)), 10 * MS, &answers, |_| Verdict::Retry).await;
 
     insta::assert_snapshot!(
-        diary,
-        "attempts are counted from 1, each begins when the delay after the failure of the one before is over",
+        of_five + &of_any,
+        "attempts are counted from 1, each begins when the delay after the failure of the one before is over. \
+         Below, max_attempts is the largest number that there is, for who wants no limit: it is not below zero, and \
+         one more is no panic",
         @"
+        0.000s   attempt 1
+        0.110s   attempt 2
+        0.320s   attempt 3
+        0.330s   success
         0.000s   attempt 1
         0.110s   attempt 2
         0.320s   attempt 3

@@ -20,17 +20,24 @@ async fn what_the_server_asks_for_is_added_to_the_own_delay_and_never_shortens_i
     let retry = retry(Limits::default());
 
     let five = diary(retry, 10 * MS, &[Err("429")], |_| Verdict::RetryAfter(5 * SECOND)).await;
+    let short = diary(retry, 10 * MS, &[Err("429")], |_| Verdict::RetryAfter(50 * MS)).await;
     let none = diary(retry, 10 * MS, &[Err("429")], |_| Verdict::RetryAfter(Duration::ZERO)).await;
 
     insta::assert_snapshot!(
-        five + &none,
-        "first 5 s each time because the server asks for them, and the own 100 and 200 ms on top; below, it \
-         asks for none, and what remains must be the own delay, not a busy loop",
+        five + &short + &none,
+        "first 5 s each time because the server asks for them, and the own 100 and 200 ms on top; then 50 ms, \
+         and the whole own delay on top; last, it asks for none, and what remains must be the own delay, not a \
+         busy loop",
         @r#"
         0.000s   attempt 1
         5.110s   attempt 2
         10.320s  attempt 3
         10.330s  gave up after 3 in 10.33s on "429"
+                 every attempt failed: use a fallback, or try much later
+        0.000s   attempt 1
+        0.160s   attempt 2
+        0.420s   attempt 3
+        0.430s   gave up after 3 in 430ms on "429"
                  every attempt failed: use a fallback, or try much later
         0.000s   attempt 1
         0.110s   attempt 2
@@ -66,6 +73,20 @@ async fn those_who_are_told_the_same_time_do_not_come_back_together() {
          own delay; 100 clients came at {} different moments",
         pauses.len()
     );
+
+    let retry = Retry::new(jittered(Jitter::Decorrelated), attempts(3)).unwrap();
+    for _ in 0..100 {
+        let begun = Instant::now();
+        let busy = async |_| Err::<(), _>("429");
+        let _ = retry.run(&mut rng, busy, |_| Verdict::RetryAfter(2 * SECOND)).await;
+        let own = begun.elapsed().saturating_sub(4 * SECOND);
+        assert!(
+            own <= 1_202 * MS,
+            "twice 2 s for the server, and own delays of up to 300 and 900 ms: these are {own:?}. With \
+             decorrelated jitter a delay is up to three times the *delay* before it, and what the server asked for \
+             was none"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,6 +287,11 @@ fn retry_after_is_read_as_seconds_or_as_a_date() {
         (Some(Duration::from_secs((1 << 32) + 1)), Some(5 * SECOND)),
         "2³² + 1 seconds are too many for 32 bits, not for a Duration; and 5 is 5 behind any number of zeros"
     );
+    assert_eq!(
+        retry_after("9007199254740993", then()),
+        Some(Duration::from_secs((1 << 53) + 1)),
+        "2⁵³ + 1 seconds are a whole number, and the first that a float doesn't hold"
+    );
     for date in [
         "Sun, 06 Nov 1994 08:51:37 GMT",
         "Sunday, 06-Nov-94 08:51:37 GMT",
@@ -288,6 +314,11 @@ fn retry_after_is_read_as_seconds_or_as_a_date() {
         Some(Duration::ZERO),
         "37 s ago means now: the two clocks differ, or the answer was slow"
     );
+    assert_eq!(
+        retry_after("Thu, 01 Jan 1970 00:00:00 GMT", then()),
+        Some(Duration::ZERO),
+        "24 years ago means now as well: a server without a clock sends what its clock shows"
+    );
 }
 
 #[test]
@@ -303,6 +334,7 @@ fn a_bad_retry_after_is_no_retry_after() {
         "inf",
         "NaN",
         "5 s",
+        "5s",
         "0x10",
         "٣",
         "Sun, 06 Nov",

@@ -71,7 +71,23 @@ fn a_thousand_clients_draw_a_thousand_streams() {
 
 #[test]
 fn a_client_of_one_seed_is_no_client_of_another() {
-    let numbers = [0, 1, 2, 7, 30, 31, 32, 1_000, 65_536, 1 << 32, (1 << 32) + 7, u64::MAX];
+    let numbers = [
+        0,
+        1,
+        2,
+        7,
+        30,
+        31,
+        32,
+        1_000,
+        65_536,
+        1 << 32,
+        (1 << 32) + 7,
+        1 << 53,
+        (1 << 53) + 1,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
     let mut pairs = BTreeMap::new();
 
     for seed in numbers {
