@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,13 +74,15 @@ impl Hedger {
     /// The original's own: when it fails before the hedge is out, or when both fail.
     ///
     /// # Panics
-    /// With the original's panic, in the same two cases. A hedge's panic is a failure of the hedge.
+    /// With the original's panic, in the same two cases. A hedge's panic is a failure of the hedge. A panic while
+    /// `operation` makes a request is a panic of that attempt.
     // ANCHOR: call
     pub async fn call<T, E, F>(&self, mut operation: impl FnMut(Attempt) -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
     {
-        let original = Sent { instance: None, answer: operation(Attempt::Original) };
+        let original = catch_unwind(AssertUnwindSafe(|| operation(Attempt::Original)));
+        let original = Sent { instance: None, answer: run(original) };
         // It is called when the hedge is polled, and so where its panic is caught.
         let hedge = async move { operation(Attempt::Hedge).await };
         let hedge = || Some(Sent { instance: None, answer: hedge });
@@ -113,8 +115,8 @@ impl Hedger {
         let delay = if request.may_be_repeated() { self.delay() } else { None };
         let place = pool.in_turn();
         let instance = place.instance;
-        let answer = operation(instance);
-        let original = Sent { instance: Some(instance), answer: place.hold(answer) };
+        let answer = catch_unwind(AssertUnwindSafe(|| operation(instance)));
+        let original = Sent { instance: Some(instance), answer: place.hold(run(answer)) };
         let hedge = move || {
             let place = pool.other_than(instance)?;
             let instance = place.instance;
@@ -227,6 +229,12 @@ impl fmt::Debug for Hedger {
 struct Sent<F> {
     instance: Option<usize>,
     answer: F,
+}
+
+/// A request that was made just now. A panic while it was made goes on when it is polled: there it is caught, and
+/// the attempt is counted and told.
+async fn run<F: Future>(made: thread::Result<F>) -> F::Output {
+    made.unwrap_or_else(|panic| resume_unwind(panic)).await
 }
 
 /// One call, as its attempts know it.

@@ -28,7 +28,7 @@ pub enum Ended {
     Good,
     /// With an error.
     Failed,
-    /// With a panic.
+    /// With a panic, while it ran or while it was made.
     Panicked,
     /// Dropped, because the other attempt had a good answer first.
     Overtaken,

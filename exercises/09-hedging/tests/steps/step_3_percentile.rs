@@ -74,7 +74,7 @@ async fn the_delay_is_the_percentile_of_the_window() {
         );
     }
     for (percent, samples, expected) in
-        [(95, 20, 19), (95, 7, 7), (95, 21, 20), (50, 4, 2), (50, 5, 3), (1, 5, 1)]
+        [(95, 20, 19), (95, 7, 7), (95, 21, 20), (95, 12, 12), (50, 4, 2), (50, 5, 3), (1, 5, 1)]
     {
         let hedger = percentile(percent, 100, 1);
         learn(&hedger, 1..=samples).await;

@@ -11,8 +11,8 @@ use hedging::{Attempt, Delay, Ended, Hedger, Pool, Report, Request, Snapshot};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Broken, DELAY, Diary, Fails, Good, Hangs, MILLISECOND, Panics, SECOND, bucket, call, fixed,
-    outcome, play, plenty,
+    Answer, Broken, DELAY, Diary, Fails, Good, Hangs, MILLISECOND, Panics, SECOND, bucket, call,
+    fixed, outcome, play, plenty,
 };
 
 const READ: Request<'static> = Request { method: "GET", key: None };
@@ -58,6 +58,11 @@ async fn a_hedge_that_was_sent_is_won_or_wasted() {
     });
     outcome(unmade).await;
     counts("its making panics");
+    let unmade = hedger.call(|_| -> std::future::Pending<Answer> {
+        resume_unwind(Box::new(Broken("original")));
+    });
+    assert_eq!(outcome(unmade).await, "original's panic");
+    counts("that of the original does");
     let under_way = async {
         sleep(20 * MILLISECOND).await;
         counts("a hedge is out");
@@ -68,7 +73,7 @@ async fn a_hedge_that_was_sent_is_won_or_wasted() {
     insta::assert_snapshot!(
         seen.into_inner().unwrap().join("\n"),
         "calls, late, sent, won, wasted. A hedge is won if its answer is the call's, and wasted if it ends in any other way; \
-         until it ends it is neither",
+         until it ends it is neither. A call has begun before its original is made, so one whose making panics is a call",
         @"
         answered in time           1 0 0 0 0
         failed in time             2 0 0 0 0
@@ -79,8 +84,9 @@ async fn a_hedge_that_was_sent_is_won_or_wasted() {
         the original fails late    7 5 5 2 3
         both fail                  8 6 6 2 4
         its making panics          9 7 7 2 5
-        a hedge is out             10 8 8 2 5
-        the user has gone          10 8 8 2 6
+        that of the original does  10 7 7 2 5
+        a hedge is out             11 8 8 2 5
+        the user has gone          11 8 8 2 6
         "
     );
 }
@@ -169,11 +175,25 @@ async fn the_listener_hears_how_each_attempt_ended() {
     let diary = Diary::new();
     let sent_once = hedger.call_among(payment, &pool, |_| play(&diary, "payment", Good(50)));
     assert_eq!(sent_once.await, Ok("payment"));
+    for broken in ["original", "hedge"] {
+        *told.lock().unwrap() += "\n";
+        let unmade = hedger.call(|attempt| {
+            if (attempt == Attempt::Original) == (broken == "original") {
+                resume_unwind(Box::new(Broken(broken)));
+            }
+            play(&diary, "original", Good(20))
+        });
+        outcome(unmade).await;
+    }
+    let unmade = hedger.call_among(READ, &pool, |_| -> std::future::Pending<Answer> {
+        resume_unwind(Box::new(Broken("original")));
+    });
+    outcome(unmade).await;
 
     insta::assert_snapshot!(
         told.lock().unwrap(),
         "one report for each attempt, with the time that this attempt was out, and none for a hedge that was never sent. What \
-         is dropped is reported like what has answered",
+         is dropped is reported like what has answered, and so is, in the last lines, what panicked while it was made",
         @"
         original: good after 5ms
 
@@ -197,6 +217,12 @@ async fn the_listener_hears_how_each_attempt_ended() {
         original: failed after 30ms
 
         original to 0: good after 50ms
+
+        original: panicked after 0ns
+
+        hedge: panicked after 0ns
+        original: good after 20ms
+        original to 1: panicked after 0ns
         "
     );
 }

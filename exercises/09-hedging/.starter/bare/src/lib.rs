@@ -54,7 +54,8 @@ impl Hedger {
     /// The original's own: when it fails before the hedge is out, or when both fail.
     ///
     /// # Panics
-    /// With the original's panic, in the same two cases. A hedge's panic is a failure of the hedge.
+    /// With the original's panic, in the same two cases. A hedge's panic is a failure of the hedge. A panic while
+    /// `operation` makes a request is a panic of that attempt.
     pub async fn call<T, E, F>(&self, mut operation: impl FnMut(Attempt) -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
