@@ -47,6 +47,20 @@
     });
     document.querySelectorAll('main pre > code, main .table-wrapper, main figure').forEach(box => scrolling.observe(box));
 
+    // A command that is too long for a phone goes on below, but not within a `--flag`.
+    for (const code of document.querySelectorAll('code.language-console')) {
+        const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+        const texts = [];
+        while (walker.nextNode()) {
+            texts.push(walker.currentNode);
+        }
+        for (const text of texts) {
+            // Every other part is a word with a hyphen.
+            text.replaceWith(...text.data.split(/((?<!\S)\S{0,23}-\S{0,23}(?!\S))/).map((part, index) =>
+                (index % 2 === 1 ? make('span', { className: 'whole', textContent: part }) : part)));
+        }
+    }
+
     // mdBook turns the page at an arrow key, also for a reader who moves in a text or from choice to choice.
     document.querySelector('main').addEventListener('keydown', event => {
         if (event.target.matches(':is(input, textarea, select, button)')) {

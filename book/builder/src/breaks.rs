@@ -80,7 +80,7 @@ fn dedent(lines: &[&str], indent: usize) -> Vec<String> {
     }
 }
 
-/// A short name with a hyphen stays in one line, up to this length.
+/// A word with a hyphen stays in one line, up to this length.
 const SHORT: usize = 24;
 
 /// The page with the code in its text as HTML where it matters how it breaks: in a table after `::`, `_`, `.` or `/` and
@@ -107,8 +107,7 @@ fn names(markdown: &str) -> String {
                 let html = breakable(&code);
                 html.contains("<wbr>").then(|| format!("<code>{html}</code>"))
             }
-            Event::Code(code) if !in_heading => (code.contains('-') && code.len() <= SHORT)
-                .then(|| format!("<code class=\"whole\">{}</code>", literal(&code))),
+            Event::Code(code) if !in_heading && code.contains('-') => Some(flags(&code)),
             _ => continue,
         };
         if let Some(html) = html {
@@ -118,6 +117,16 @@ fn names(markdown: &str) -> String {
         }
     }
     page + &markdown[copied..]
+}
+
+fn flags(code: &str) -> String {
+    let word = |word: &str| match literal(word) {
+        html if word.contains('-') && word.len() <= SHORT => {
+            format!("<span class=\"whole\">{html}</span>")
+        }
+        html => html,
+    };
+    format!("<code>{}</code>", code.split(' ').map(word).collect::<Vec<_>>().join(" "))
 }
 
 fn breakable(code: &str) -> String {
@@ -163,8 +172,8 @@ mod tests {
     #[test]
     fn a_flag_stays_in_one_line() {
         let page = "## `a-b`\n\nSet `--dwell 10`, not `-10`.\n\n```text\n`--dwell`\n```\n";
-        let expected = "## `a-b`\n\nSet <code class=\"whole\">&#45;&#45;dwell 10</code>, \
-            not <code class=\"whole\">&#45;10</code>.\n\n```text\n`--dwell`\n```\n";
+        let expected = "## `a-b`\n\nSet <code><span class=\"whole\">&#45;&#45;dwell</span> 10</code>, \
+            not <code><span class=\"whole\">&#45;10</span></code>.\n\n```text\n`--dwell`\n```\n";
         assert_eq!(names(page), expected);
     }
 

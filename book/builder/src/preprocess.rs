@@ -431,7 +431,9 @@ fn breakable(name: &str) -> String {
 
 /// Inline Markdown as HTML: a `<summary>` stands in an HTML block, where Markdown is not read.
 fn inline(markdown: &str) -> String {
-    let parser = pulldown_cmark::Parser::new(markdown);
+    // As mdBook reads the rest of the page.
+    let options = pulldown_cmark::Options::ENABLE_SMART_PUNCTUATION;
+    let parser = pulldown_cmark::Parser::new_ext(markdown, options);
     let mut html = String::new();
     pulldown_cmark::html::push_html(&mut html, parser);
     let html = html.trim();
