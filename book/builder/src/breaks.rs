@@ -83,8 +83,8 @@ fn dedent(lines: &[&str], indent: usize) -> Vec<String> {
 /// A word with a hyphen stays in one line, up to this length.
 const SHORT: usize = 24;
 
-/// The page with the code in its text as HTML where it matters how it breaks: in a table after `::`, `_`, `.` or `/` and
-/// before a capital, and elsewhere not at the hyphens of a `--flag`.
+/// The page with the code in its text as HTML where it matters how it breaks: in a table, and in a longer word, after `::`,
+/// `_`, `.` or `/` and before a capital; not at the hyphens of a `--flag`.
 fn names(markdown: &str) -> String {
     let mut page = String::new();
     let (mut copied, mut in_table, mut in_heading) = (0, false, false);
@@ -107,7 +107,10 @@ fn names(markdown: &str) -> String {
                 let html = breakable(&code);
                 html.contains("<wbr>").then(|| format!("<code>{html}</code>"))
             }
-            Event::Code(code) if !in_heading && code.contains('-') => Some(flags(&code)),
+            Event::Code(code) if !in_heading => {
+                let matters = |word: &str| word.contains('-') || word.len() > SHORT;
+                code.split(' ').any(matters).then(|| words(&code))
+            }
             _ => continue,
         };
         if let Some(html) = html {
@@ -119,12 +122,11 @@ fn names(markdown: &str) -> String {
     page + &markdown[copied..]
 }
 
-fn flags(code: &str) -> String {
-    let word = |word: &str| match literal(word) {
-        html if word.contains('-') && word.len() <= SHORT => {
-            format!("<span class=\"whole\">{html}</span>")
-        }
-        html => html,
+fn words(code: &str) -> String {
+    let word = |word: &str| match word {
+        long if long.len() > SHORT => breakable(long),
+        name if name.contains('-') => format!("<span class=\"whole\">{}</span>", literal(name)),
+        name => literal(name),
     };
     format!("<code>{}</code>", code.split(' ').map(word).collect::<Vec<_>>().join(" "))
 }
@@ -171,9 +173,10 @@ mod tests {
 
     #[test]
     fn a_flag_stays_in_one_line() {
-        let page = "## `a-b`\n\nSet `--dwell 10`, not `-10`.\n\n```text\n`--dwell`\n```\n";
+        let page = "## `a-b`\n\nSet `--dwell 10`, not `-10`, in `exercises/07-a/src/config.rs`.\n\n```text\n`--dwell`\n```\n";
         let expected = "## `a-b`\n\nSet <code><span class=\"whole\">&#45;&#45;dwell</span> 10</code>, \
-            not <code><span class=\"whole\">&#45;10</span></code>.\n\n```text\n`--dwell`\n```\n";
+            not <code><span class=\"whole\">&#45;10</span></code>, in \
+            <code>exercises&#47;<wbr>07&#45;a&#47;<wbr>src&#47;<wbr>config&#46;<wbr>rs</code>.\n\n```text\n`--dwell`\n```\n";
         assert_eq!(names(page), expected);
     }
 
