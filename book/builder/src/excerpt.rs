@@ -7,10 +7,27 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// A run of changed lines, with how many lines of the file before it go before.
+/// Changes that are near each other, and all lines there as they are in the file.
+struct Hunk<'a> {
+    /// How many lines the diff says go before: the file may have grown since.
+    start: usize,
+    old: Vec<&'a str>,
+    changes: Vec<Change<'a>>,
+}
+
+/// A run of changed lines, with how many lines of its hunk, and then of its file, go before.
 struct Change<'a> {
     line: usize,
     lines: Vec<&'a str>,
+}
+
+impl Hunk<'_> {
+    /// How many lines go before it in the file.
+    fn find(&self, file: &[&str]) -> usize {
+        let starts = file.windows(self.old.len().max(1)).enumerate();
+        let fits = starts.filter(|(_, lines)| *lines == self.old).map(|(start, _)| start);
+        fits.min_by_key(|start| start.abs_diff(self.start)).unwrap_or(self.start)
+    }
 }
 
 /// The diff as Markdown: for each change, the function that it is in, and a block of code.
@@ -20,58 +37,63 @@ pub fn excerpt(diff: &str, folder: &Path) -> Result<String> {
     let fence = "`".repeat(8);
     let mut text = String::new();
     let mut last = String::new();
-    for (path, changes) in files(diff)? {
+    for (path, hunks) in files(diff)? {
         let file = folder.join(path);
         let file = fs::read_to_string(&file).unwrap_or_default();
         let file: Vec<&str> = file.lines().collect();
-        for change in changes {
-            let (item, block) = around(&file, &change);
-            let place = match (item, path) {
-                (Some(item), "src/lib.rs") => format!("In `{item}`:\n\n"),
-                (Some(item), path) => format!("In `{path}`, `{item}`:\n\n"),
-                (None, path) => format!("In `{path}`:\n\n"),
-            };
-            let shown = dedent(&shown(&file, &change, block)).join("\n");
-            if place == last {
-                // One function, one block.
-                text.truncate(text.len() - fence.len() - "\n\n".len());
-                write!(text, " …\n{shown}\n{fence}\n\n")?;
-            } else {
-                write!(text, "{place}{fence}diff\n{shown}\n{fence}\n\n")?;
+        for hunk in hunks {
+            let start = hunk.find(&file);
+            for mut change in hunk.changes {
+                change.line += start;
+                let (item, block) = around(&file, &change);
+                let place = match (item, path) {
+                    (Some(item), "src/lib.rs") => format!("In `{item}`:\n\n"),
+                    (Some(item), path) => format!("In `{path}`, `{item}`:\n\n"),
+                    (None, path) => format!("In `{path}`:\n\n"),
+                };
+                let shown = dedent(&shown(&file, &change, block)).join("\n");
+                if place == last {
+                    // One function, one block.
+                    text.truncate(text.len() - fence.len() - "\n\n".len());
+                    write!(text, " …\n{shown}\n{fence}\n\n")?;
+                } else {
+                    write!(text, "{place}{fence}diff\n{shown}\n{fence}\n\n")?;
+                }
+                last = place;
             }
-            last = place;
         }
     }
     Ok(text.trim_end().to_owned())
 }
 
-/// The changes of a unified diff by file.
-fn files(diff: &str) -> Result<Vec<(&str, Vec<Change<'_>>)>> {
-    let mut files: Vec<(&str, Vec<Change>)> = Vec::new();
-    let (mut line, mut is_running) = (0, false);
-    for text in diff.lines() {
-        if text.starts_with("--- ") {
-            continue;
-        }
+/// The hunks of a unified diff by file.
+fn files(diff: &str) -> Result<Vec<(&str, Vec<Hunk<'_>>)>> {
+    let mut files: Vec<(&str, Vec<Hunk>)> = Vec::new();
+    let mut is_running = false;
+    for text in diff.lines().filter(|text| !text.starts_with("--- ")) {
         if let Some(path) = text.strip_prefix("+++ b/") {
             files.push((path, Vec::new()));
             continue;
         }
-        let (_, changes) = files.last_mut().context("the diff names no file")?;
+        let (_, hunks) = files.last_mut().context("the diff names no file")?;
         if let Some(hunk) = text.strip_prefix("@@ -") {
             let first = hunk.split([',', ' ']).next().and_then(|number| number.parse().ok());
-            line = first.map(|first: usize| first.saturating_sub(1)).context("a hunk's line")?;
+            let start =
+                first.map(|first: usize| first.saturating_sub(1)).context("a hunk's line")?;
+            hunks.push(Hunk { start, old: Vec::new(), changes: Vec::new() });
             is_running = false;
-        } else if text.starts_with(['-', '+']) {
+            continue;
+        }
+        let hunk = hunks.last_mut().context("a line before the first hunk")?;
+        if text.starts_with(['-', '+']) {
             if !is_running {
-                changes.push(Change { line, lines: Vec::new() });
+                hunk.changes.push(Change { line: hunk.old.len(), lines: Vec::new() });
             }
-            changes.last_mut().expect("one was begun").lines.push(text);
-            line += usize::from(text.starts_with('-'));
-            is_running = true;
-        } else {
-            line += 1;
-            is_running = false;
+            hunk.changes.last_mut().expect("one was begun").lines.push(text);
+        }
+        is_running = text.starts_with(['-', '+']);
+        if !text.starts_with('+') {
+            hunk.old.push(text.get(1..).unwrap_or(""));
         }
     }
     Ok(files)
@@ -90,7 +112,7 @@ fn around<'a>(file: &[&'a str], change: &Change) -> (Option<String>, Option<&'a 
     let mut block = None;
     for line in file[..change.line.min(file.len())].iter().rev() {
         let code = line.trim_start();
-        if code.is_empty() || indentation(line) >= limit {
+        if code.is_empty() || code.starts_with("//") || indentation(line) >= limit {
             continue;
         }
         // The end of a head of several lines: its first has the same indentation.
@@ -195,7 +217,8 @@ impl Core {
 
     #[test]
     fn a_changed_line_has_its_function_and_its_block() {
-        let diff = "@@ -8,3 +8,3 @@\n                 window.push(4);\n-                *failures = 0;\n\
+        // The file has grown by two lines since.
+        let diff = "@@ -6,3 +6,3 @@\n                 window.push(4);\n-                *failures = 0;\n\
             +                *failures = 1;\n             }\n";
         let expected = "In `fn record`:\n\n~~~diff\n Phase::Closed { failures, window } => {\n     …\n\
             -    *failures = 0;\n+    *failures = 1;\n~~~";
