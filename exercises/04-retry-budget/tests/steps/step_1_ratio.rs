@@ -67,6 +67,13 @@ async fn the_share_is_exact_over_100_000_requests() {
         "a third is 0.333333333, the nearest billionth: three of these are a billionth less than a token, \
          and nothing is rounded up"
     );
+    let nearly = budget(share_only(0.999_999_999));
+    requests(&nearly, 1);
+    assert_eq!(
+        granted(&nearly, 1),
+        0,
+        "a billionth less than a token is no token: millionths, or hundred-millionths, are too coarse"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -155,21 +155,21 @@ async fn the_window_and_the_floor_do_not_pay_for_each_other() {
         "a retry that the floor paid for leaves the window alone: 100 requests earn ten, as always"
     );
 
-    requests(&second, 100);
+    requests(&second, 300);
     wait(950 * MILLISECOND).await;
-    assert_eq!(granted(&second, 10), 10, "they are earned, and the floor is still full");
+    assert_eq!(granted(&second, 30), 30, "they are earned, and the floor is still full");
     wait(60 * MILLISECOND).await;
     assert_eq!(
         (second.balance(), granted(&second, 100)),
         (10, 10),
-        "the deposits have left the window, and the retries that they paid for haven't: it is ten tokens \
+        "the deposits have left the window, and the retries that they paid for haven't: it is thirty tokens \
          below zero. It counts as 0 then, and the floor grants what it has"
     );
-    requests(&second, 100);
+    requests(&second, 300);
     assert_eq!(
         (second.balance(), granted(&second, 100)),
         (0, 0),
-        "what the window owes it pays first: 100 requests bring it back to zero, and the floor is empty"
+        "what the window owes it pays first: 300 requests bring it back to zero, and the floor is empty"
     );
 }
 
@@ -214,6 +214,32 @@ async fn the_first_call_after_years_costs_what_any_other_does() {
              window holds"
         );
         assert_eq!(answer, Some(Err(Exhausted)), "the requests of {idle:?} ago pay for nothing");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_works_in_a_process_that_runs_for_years() {
+    for (window, unit) in [
+        (Config::SHORTEST, Config::SHORTEST / 10),
+        (Config::SHORTEST, MILLISECOND),
+        (SECOND, SECOND / 10),
+    ] {
+        let budget = budget(Config { window, ..share_only(0.1) });
+        let years = unit * (1 << 16) * (1 << 16);
+        wait(years - window / 2).await;
+        requests(&budget, 100);
+
+        wait(4 * window / 5).await;
+        let before = budget.balance();
+        wait(window / 5 + NANOSECOND).await;
+
+        assert_eq!(
+            (before, budget.balance()),
+            (10, 0),
+            "a window of {window:?}, in a process that has run for 2³² × {unit:?}: deposits count for 9/10 of it, \
+             and not for longer. A number of slots or of milliseconds in 32 bits begins again, and then nothing \
+             expires"
+        );
     }
 }
 

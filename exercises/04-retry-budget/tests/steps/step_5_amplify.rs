@@ -70,6 +70,19 @@ async fn a_failure_is_tried_again_while_the_budget_pays() {
         Duration::ZERO,
         "and nobody waited: a backoff is another part's business"
     );
+
+    let tries_before = tries.replace(0);
+    let fails = || async {
+        tries.set(tries.get() + 1);
+        Err::<(), _>("503")
+    };
+    let answer = budget.call(u32::MAX, fails).await;
+    assert_eq!(
+        (tries_before, answer, tries.get()),
+        (3, Err("503"), 2),
+        "one token is left, so there is one retry. The largest max_retries is no limit but the budget's: it is not \
+         below zero, and a try more is no panic"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,6 +97,19 @@ async fn a_call_that_is_given_up_counts_and_keeps_what_it_paid() {
         1,
         "a request was made, and that nobody waited for its end changes nothing: it is recorded before its first \
          try, or those that hang earn nothing"
+    );
+
+    let second = super::budget(share_only(1.0));
+    let seen = Cell::new(0);
+    let looks = || {
+        seen.set(second.balance());
+        std::future::ready(Ok::<_, &str>(()))
+    };
+    assert_eq!(second.call(0, looks).await, Ok(()));
+    assert_eq!(
+        seen.get(),
+        1,
+        "recorded before the operation is called: what that does before it returns its future is the try as well"
     );
 
     let tries = Cell::new(0);

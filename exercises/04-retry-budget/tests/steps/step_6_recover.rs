@@ -44,6 +44,16 @@ async fn fed_by_successes_a_request_earns_nothing() {
     successes(&budget, 5);
 
     assert_eq!(granted(&budget, 100), 5, "five ended well, and each of them pays for a retry");
+
+    wait(3_600_000 * MILLISECOND).await;
+    successes(&budget, 5);
+    wait(899 * MILLISECOND).await;
+    assert_eq!(
+        granted(&budget, 100),
+        5,
+        "after a quiet hour five more, and they count for 9/10 of a window: to note a success is a look at the \
+         clock as well, or it is noted with what was an hour ago"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,6 +90,37 @@ async fn the_first_to_come_is_the_first_to_be_served() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn turns_are_kept_however_many_have_waited() {
+    let bulkhead = sized(1, 5);
+    let mut holder = take(&bulkhead, 1);
+    let mut have_waited = 0;
+    for many in [1 << 8, 1 << 16] {
+        while have_waited < many - 2 {
+            drop(Caller::queued(&bulkhead));
+            have_waited += 1;
+        }
+        let mut waiters: Vec<_> = (0..4).map(|_| Caller::queued(&bulkhead)).collect();
+        have_waited += 4;
+        for (index, waiter) in waiters.iter_mut().enumerate().rev() {
+            let answer = waiter.poll();
+            assert!(
+                answer.is_pending(),
+                "{have_waited} callers have waited so far, and the place is taken, but waiter {index} of the last four \
+                 got {answer:?}: numbers of few bits begin again, and then their order says nothing"
+            );
+        }
+        holder.clear();
+        for (index, waiter) in waiters.iter_mut().enumerate() {
+            drop(
+                waiter
+                    .permit(&format!("{have_waited} have waited: waiter {index} of the last four")),
+            );
+        }
+        holder = take(&bulkhead, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn newcomers_do_not_overtake_those_who_wait() {
     let bulkhead = sized(1, 5);
     let mut holder = take(&bulkhead, 1);

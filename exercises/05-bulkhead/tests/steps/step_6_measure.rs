@@ -266,12 +266,18 @@ fn a_name_is_one_bulkhead() {
     let first = registry.get_or_create("payments", config).expect("it is made");
     let again = registry.get_or_create("payments", config).expect("it is found");
     let other = registry.get_or_create("inventory", config).expect("it is made");
+    let nearly = ["Payments", " payments", "payments.", ""]
+        .map(|name| registry.get_or_create(name, config).expect("it is made"));
     let _permit = take(&first, 1);
 
     assert!(again.try_acquire().is_err(), "the same name means the same places");
     assert!(
         other.try_acquire().is_ok(),
         "another name means other places: that is what they are for"
+    );
+    assert!(
+        nearly.iter().all(|bulkhead| bulkhead.try_acquire().is_ok()),
+        "a name is the same if each letter of it is"
     );
 }
 

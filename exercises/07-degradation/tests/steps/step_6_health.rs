@@ -75,9 +75,9 @@ async fn the_error_rate_is_that_of_the_last_window() {
     assert_eq!(error_rate(&shop, "reviews"), "0.0000", "each dependency has a window of its own");
 
     record(&quiet, "search", 100, false);
-    wait(WINDOW - MILLISECOND).await;
+    wait(WINDOW - NANOSECOND).await;
     let young = error_rate(&quiet, "search");
-    wait(MILLISECOND).await;
+    wait(NANOSECOND).await;
     let old = error_rate(&quiet, "search");
 
     assert_eq!(
@@ -310,7 +310,7 @@ async fn only_evaluate_changes_the_level_and_each_listener_hears_it_once() {
 async fn the_configuration_is_the_one_that_was_given() {
     let lax = Limit { unhealthy: 1, error_rate: 0.3, p99: None };
     let limits = [lax, Limit { error_rate: 0.9, ..lax }, Limit { error_rate: 1.0, ..lax }];
-    let quarter = SECOND / 4;
+    let quarter = SECOND / 4 + 500 * NANOSECOND;
     let config =
         Config { limits, dwell: SECOND + quarter, window: 3 * SECOND + quarter, min_calls: 4 };
     let new = |dependencies: &[&str]| Degradation::new(config, dependencies).expect("it is valid");
@@ -322,9 +322,9 @@ async fn the_configuration_is_the_one_that_was_given() {
     let a_quarter = (error_rate(&one, "search"), one.evaluate());
     record(&one, "search", 4, false);
     let more = (error_rate(&one, "search"), one.evaluate());
-    wait(3 * SECOND).await;
+    wait(config.window - NANOSECOND).await;
     let young = error_rate(&one, "search");
-    wait(quarter).await;
+    wait(NANOSECOND).await;
     let old = error_rate(&one, "search");
 
     assert_eq!(
@@ -333,7 +333,12 @@ async fn the_configuration_is_the_one_that_was_given() {
             .map(|(rate, level)| (rate.to_owned(), level)),
         "min_calls is 4; and these limits put up with a quarter at normal, and with 0.625 at degraded"
     );
-    assert_eq!((young.as_str(), old.as_str()), ("0.6250", "0.0000"), "a call counts for 3.25 s");
+    assert_eq!(
+        (young.as_str(), old.as_str()),
+        ("0.6250", "0.0000"),
+        "a call counts for {:?}, until it is exactly that old: ages aren't whole milliseconds",
+        config.window
+    );
 
     record(&two, "search", 10, false);
     two.evaluate();
@@ -349,7 +354,8 @@ async fn the_configuration_is_the_one_that_was_given() {
     assert_eq!(
         (before, after),
         (vec![Level::Degraded; 2], (Level::Normal, "0.2500".to_owned())),
-        "a dwell of 1.25 s; and a change of the level forgets no call"
+        "a dwell of {:?}; and a change of the level forgets no call",
+        config.dwell
     );
 }
 
