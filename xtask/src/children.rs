@@ -229,3 +229,19 @@ fn end(target: Target) {
 fn all() -> MutexGuard<'static, Children> {
     ALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keeper_ends_who_is_left_and_nobody_who_has_ended() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let id = child.id();
+        // A number may be another's by now.
+        keeper(format!("+{id}\n-{id}\n").as_bytes());
+        assert_eq!(child.try_wait().unwrap(), None);
+        keeper(format!("no line of ours\n+{id}\n").as_bytes());
+        assert_eq!(child.wait().unwrap().code(), None, "ended by a signal");
+    }
+}

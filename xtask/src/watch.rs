@@ -198,9 +198,14 @@ impl Watched {
     }
 
     fn begin_when_it_is_there(&self, send: &Sender<News>) -> RecommendedWatcher {
+        let mut is_told = false;
         loop {
             if let Ok(watcher) = self.begin(send) {
                 return watcher;
+            }
+            if !is_told {
+                output::err("\nexercises is gone: waiting until it is back");
+                is_told = true;
             }
             thread::sleep(LOOK_AGAIN);
         }

@@ -11,8 +11,12 @@ use std::time::{Duration, Instant};
 use crate::workbook::{Ran, Workbook};
 
 const SOURCE: &str = "exercises/01-adder/src/lib.rs";
-/// A check that never ends, and says that it runs.
-const SPINS: &str = "{ std::fs::write(\"spins.pid\", std::process::id().to_string()).unwrap(); loop { std::hint::spin_loop() } }";
+/// A check that says that it runs, and goes on for longer than any of this takes: not for ever, or a test that fails would
+/// cost a core until the machine is switched off.
+const SPINS: &str = "{ std::fs::write(\"spins.pid\", std::process::id().to_string()).unwrap();
+    let begin = std::time::Instant::now();
+    while begin.elapsed().as_secs() < 600 { std::hint::spin_loop() }
+    std::process::exit(3) }";
 /// Longer than any of this takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -151,21 +155,27 @@ fn a_check_stops_and_goes_on_with_the_command() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_lab_ends_with_the_command() {
+fn a_lab_and_the_book_end_with_the_command() {
     let workbook = Workbook::new();
-    let lab = "exercises/01-adder/lab";
-    workbook.replace("Cargo.toml", "members = [", &format!("members = [\n    \"{lab}\","));
-    workbook.write(
-        &format!("{lab}/Cargo.toml"),
-        "[package]\nname = \"adder-lab\"\nedition = \"2024\"\n[package.metadata.workbook]\nrole = \"lab\"\nof = \"adder\"\n",
-    );
-    workbook.write(&format!("{lab}/src/main.rs"), &format!("fn main() {SPINS}\n"));
-    for signal in ["TERM", "HUP", "KILL"] {
-        let _ = fs::remove_file(workbook.path("spins.pid"));
-        let running = Running::begin(workbook.command(&["lab", "adder"]));
-        let lab = waited_for(&running, &workbook.path("spins.pid"));
-        running.signal(signal);
-        until(signal, || state(lab).is_none().then_some(()));
+    let metadata = "[package.metadata.workbook]\nrole = \"lab\"\nof = \"adder\"\n";
+    for (folder, name, metadata) in
+        [("exercises/01-adder/lab", "adder-lab", metadata), ("book/builder", "book-builder", "")]
+    {
+        workbook.replace("Cargo.toml", "members = [", &format!("members = [\n    \"{folder}\","));
+        let manifest = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n{metadata}");
+        workbook.write(&format!("{folder}/Cargo.toml"), &manifest);
+        workbook.write(&format!("{folder}/src/main.rs"), &format!("fn main() {SPINS}\n"));
+    }
+    for args in [&["lab", "adder"][..], &["book"]] {
+        for signal in ["TERM", "HUP", "KILL"] {
+            let _ = fs::remove_file(workbook.path("spins.pid"));
+            let running = Running::begin(workbook.command(args));
+            let child = waited_for(&running, &workbook.path("spins.pid"));
+            running.signal(signal);
+            until(&format!("an end of {args:?} after {signal}"), || {
+                state(child).is_none().then_some(())
+            });
+        }
     }
 }
 
@@ -243,6 +253,7 @@ fn watch_goes_on_when_the_workbook_is_broken_for_a_moment() {
 
     let exercises = workbook.path("exercises");
     fs::rename(&exercises, &away).unwrap();
+    watch.wait_for(&["exercises is gone: waiting until it is back"]);
     fs::rename(&away, &exercises).unwrap();
     watch.wait_for(&["All passed: 15 checks.", "watching exercises/01-adder/src"]);
     workbook.replace(SOURCE, "x + 1", "x");
