@@ -227,7 +227,7 @@ fn told(shedder: &Shedder, callers: usize) -> Vec<Duration> {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_says_when_to_come_back_and_not_to_all_the_same() {
     let config = Config { limit: Limit::Fixed(1), max_waiting: 0, ..Config::default() };
-    let (one, other) = (shedder(config.clone()), shedder(config));
+    let (one, other) = (shedder(config.clone()), shedder(config.clone()));
     let _both_are_full = (take(&one, 1), take(&other, 1));
 
     let (times, again) = (told(&one, 500), told(&other, 500));
@@ -251,6 +251,18 @@ async fn a_refusal_says_when_to_come_back_and_not_to_all_the_same() {
     assert_eq!(
         times, again,
         "two shedders with one seed: all chance comes from the generator that it made"
+    );
+
+    let of_new = |_| {
+        let shedder = Shedder::new(config.clone()).expect("this configuration is valid");
+        let _full = take(&shedder, 1);
+        told(&shedder, 1)
+    };
+    let unseeded = (0..20).map(of_new).collect::<BTreeSet<_>>().len();
+    assert!(
+        unseeded >= 19,
+        "20 shedders that `new` made tell the first whom they refuse {unseeded} times: each is seeded by the operating \
+         system, or all instances of a service say the same"
     );
 }
 

@@ -1,6 +1,7 @@
 //! Step 5: a client that holds back.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::future::{pending, ready};
 use std::sync::mpsc;
@@ -114,6 +115,16 @@ async fn what_is_held_back_is_as_much_as_the_formula_says() {
     let answers =
         twins.map(|twin| (0..200).map(|_| twin.try_request().is_ok()).collect::<Vec<_>>());
     assert_eq!(answers[0], answers[1], "the same seed holds back the same requests");
+    let of_new = |_| {
+        let throttle = Throttle::new(&ThrottleConfig::default()).expect("it is valid");
+        (0..200).map(|_| throttle.try_request().is_ok()).collect::<Vec<_>>()
+    };
+    let unseeded = (0..20).map(of_new).collect::<BTreeSet<_>>().len();
+    assert!(
+        unseeded >= 10,
+        "of 20 throttles that `new` made only {unseeded} hold back other requests than the rest: each is seeded by the \
+         operating system, or all clients go on together"
+    );
     assert!(
         (340..460).contains(&gone_on),
         "with p = 0.6 about 400 of 1,000 go on, here {gone_on}: six standard deviations are 93. A threshold lets all go \

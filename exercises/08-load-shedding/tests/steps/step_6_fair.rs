@@ -89,6 +89,27 @@ async fn a_flood_takes_nothing_from_another_tenant() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_bucket_that_is_full_makes_room() {
+    let fair = fair(2);
+    assert_eq!(admitted(&fair, "ada", 1), 1, "her bucket is full again at 10 ms");
+    wait(5 * MILLISECOND).await;
+    assert_eq!(admitted(&fair, "bob", 1), 1, "and his at 15 ms");
+    assert_eq!(
+        admitted(&fair, "others", 100),
+        20,
+        "until then the others share a bucket, now empty"
+    );
+    wait(5 * MILLISECOND).await;
+
+    assert_eq!(
+        admitted(&fair, "cy", 100),
+        20,
+        "at 10 ms one tenant of two has a bucket that isn't full, so there is room for one more. The first bucket that is \
+         full makes it, and not the last"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn thirds_of_a_second_add_up() {
     let fair = Fair::new(&FairConfig { per_second: 3, burst: 1, max_tenants: 1 }).unwrap();
     let mut count = admitted(&fair, "ada", 1);

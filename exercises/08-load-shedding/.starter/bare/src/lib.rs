@@ -133,7 +133,7 @@ impl Throttle {
     /// # Errors
     /// When a field of `config` is out of its range.
     pub fn new(config: &ThrottleConfig) -> Result<Self, ConfigError> {
-        todo!("step 1: new")
+        todo!("step 5: new")
     }
 
     /// As [`new`](Self::new), seeded by hand: for tests and simulations.
