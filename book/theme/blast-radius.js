@@ -45,7 +45,17 @@
             }
         }
     });
-    document.querySelectorAll('main pre > code, main .table-wrapper, main figure').forEach(box => scrolling.observe(box));
+    const SCROLLING = 'pre > code, .table-wrapper, figure';
+    const main = document.querySelector('main');
+    main.querySelectorAll(SCROLLING).forEach(box => scrolling.observe(box));
+    // What comes later too: the tables of a run, the report of a play.
+    new MutationObserver(changes => {
+        for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+            if (node instanceof Element) {
+                [node, ...node.querySelectorAll('*')].filter(box => box.matches(SCROLLING)).forEach(box => scrolling.observe(box));
+            }
+        }
+    }).observe(main, { childList: true, subtree: true });
 
     // A command that is too long for a phone goes on below, but not within a `--flag`.
     for (const code of document.querySelectorAll('code.language-console')) {
@@ -62,7 +72,7 @@
     }
 
     // mdBook turns the page at an arrow key, also for a reader who moves in a text or from choice to choice.
-    document.querySelector('main').addEventListener('keydown', event => {
+    main.addEventListener('keydown', event => {
         if (event.target.matches(':is(input, textarea, select, button)')) {
             event.stopPropagation();
         }
